@@ -1,0 +1,114 @@
+import { COUNTER_INDICES } from '../arch/arm64-bits.ts';
+
+/** Layout version of Pmuv3 snapshots: raise it with every change of this file or of a number stored in it. */
+export const PMUV3_STATE_VERSION = 1;
+
+/** Index of the plain registers in `value`, `unknown` and (by the same number) in `reason` and `since`. */
+export const Slot = { pmcr: 0, selr: 1, userenr: 2, cnten: 3, inten: 4, ovs: 5 } as const;
+export const SLOTS = 6;
+
+/** First uncertainty item of the counters and of the event types; items below are the plain registers. */
+export const COUNTER_ITEM = SLOTS;
+export const TYPE_ITEM = SLOTS + COUNTER_INDICES;
+export const ITEMS = SLOTS + 2 * COUNTER_INDICES;
+
+/** Whether a counter has a backing event. */
+export const Backing = { none: 0, live: 1, maybe: 2 } as const;
+/** Whether that event is enabled. */
+export const Gate = { off: 0, on: 1, maybe: 2 } as const;
+
+/** Bits of `attrFlags`: the filter the live event was created with. */
+export const AttrBit = { excludeUser: 1, excludeKernel: 2, wide: 4 } as const;
+
+/** Small numbers in `misc`. */
+export const Misc = { n: 0, irqLevel: 1, irqPending: 2, hasRun: 3 } as const;
+const MISC = 8;
+
+/** `irqLevel` when the last level told to the vGIC is not known. */
+export const LEVEL_UNKNOWN = 2;
+
+/**
+ * The whole state of one vCPU's vPMU in one buffer, so that a snapshot is one copy. Every register is a value and a mask
+ * of unknown bits (an unknown bit is 0 in the value); every counter base an interval [base, base + baseSpan] modulo the
+ * counter's width, baseSpan = U64_MAX meaning unknown.
+ */
+export class Pmuv3State {
+  readonly buffer: ArrayBuffer;
+  readonly base: BigUint64Array;
+  readonly baseSpan: BigUint64Array;
+  /** Sample period of the live event; valid where `periodKnown`. */
+  readonly period: BigUint64Array;
+  /** Events of the live event that HostPerf no longer counts because of a rebase. */
+  readonly counted: BigUint64Array;
+  readonly countedSpan: BigUint64Array;
+  /** The event's count when its period was last set. */
+  readonly armed: BigUint64Array;
+  readonly armedSpan: BigUint64Array;
+  readonly since: Float64Array;
+  readonly value: Uint32Array;
+  readonly unknown: Uint32Array;
+  readonly type: Uint32Array;
+  readonly typeUnknown: Uint32Array;
+  /** Event number the live event was created with, −1 unknown. */
+  readonly config: Int32Array;
+  readonly backing: Uint8Array;
+  readonly gate: Uint8Array;
+  readonly periodKnown: Uint8Array;
+  readonly attrFlags: Uint8Array;
+  readonly reason: Uint8Array;
+  readonly misc: Uint8Array;
+  /** Sequence number of the event being applied: what `since` is set to. Not part of a snapshot. */
+  seq = -1;
+
+  constructor() {
+    const n = COUNTER_INDICES;
+    const layout = [7 * 8 * n, 8 * ITEMS, 4 * (2 * SLOTS + 3 * n), 4 * n, ITEMS, MISC];
+    this.buffer = new ArrayBuffer(layout.reduce((sum, size) => sum + size, 0));
+    let offset = 0;
+    const take = (bytes: number): [ArrayBuffer, number, number] => {
+      offset += bytes;
+      return [this.buffer, offset - bytes, bytes];
+    };
+    const u64 = (length: number): BigUint64Array => {
+      const [buffer, start] = take(8 * length);
+      return new BigUint64Array(buffer, start, length);
+    };
+    const u32 = (length: number): Uint32Array => {
+      const [buffer, start] = take(4 * length);
+      return new Uint32Array(buffer, start, length);
+    };
+    const u8 = (length: number): Uint8Array => new Uint8Array(...take(length));
+    this.base = u64(n);
+    this.baseSpan = u64(n);
+    this.period = u64(n);
+    this.counted = u64(n);
+    this.countedSpan = u64(n);
+    this.armed = u64(n);
+    this.armedSpan = u64(n);
+    const [buffer, start] = take(8 * ITEMS);
+    this.since = new Float64Array(buffer, start, ITEMS);
+    this.value = u32(SLOTS);
+    this.unknown = u32(SLOTS);
+    this.type = u32(n);
+    this.typeUnknown = u32(n);
+    const config = u32(n);
+    this.config = new Int32Array(this.buffer, config.byteOffset, n);
+    this.backing = u8(n);
+    this.gate = u8(n);
+    this.periodKnown = u8(n);
+    this.attrFlags = u8(n);
+    this.reason = u8(ITEMS);
+    this.misc = u8(MISC);
+  }
+
+  snapshot(): Uint8Array {
+    return new Uint8Array(this.buffer.slice(0));
+  }
+
+  /** Takes a snapshot back; false (and no change) if it is not of this size. */
+  restore(bytes: Uint8Array): boolean {
+    if (bytes.byteLength !== this.buffer.byteLength) return false;
+    new Uint8Array(this.buffer).set(bytes);
+    return true;
+  }
+}

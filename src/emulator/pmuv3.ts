@@ -1,0 +1,393 @@
+import { CYCLE_COUNTER, Pmcr, Userenr } from '../arch/arm64-bits.ts';
+import { PmuRegister } from '../arch/arm64-registers.ts';
+import { type Arm64RuleSet, RESET_UNKNOWN } from '../arch/arm64-rules.ts';
+import { RegisterSpace } from '../domain/event-kind.ts';
+import { U64_MAX } from '../domain/u64.ts';
+import type { Access } from './access-rules.ts';
+import type { EventFilterRange } from './event-filter.ts';
+import { adoptCreation, adoptRead } from './evidence.ts';
+import { guestRead } from './guest-read.ts';
+import { guestWrite, low32, writeUnknownValue } from './guest-write.ts';
+import type { BackingAttr, HostPerf } from './host-perf.ts';
+import type { AccessResult, Pmuv3Config } from './pmuv3-config.ts';
+import { PMCR_STORED, Pmuv3Core, SELECTOR } from './pmuv3-core.ts';
+import { dispatch, indexOf, PART_MASK, Part, registerOf } from './pmuv3-dispatch.ts';
+import { LEVEL_UNKNOWN, Misc, Slot } from './pmuv3-state.ts';
+import { type CounterView, counterView, type RegisterView, registerViews } from './pmuv3-view.ts';
+import { UncertaintyReason } from './uncertainty.ts';
+
+/**
+ * The arm64 PMUv3 of one vCPU as KVM emulates it over perf (semantics A). Deterministic and without I/O: guest accesses
+ * and host happenings go in, visible values, interrupt level and calls to HostPerf come out. All state carries its
+ * uncertainty: an exact state with exact counts gives exact answers, by the same code.
+ *
+ * It starts with nothing known (and HostPerf in doubt about every counter); `newVcpu()` starts at creation instead.
+ */
+export class Pmuv3 {
+  readonly #core: Pmuv3Core;
+  readonly #access: Access = {
+    register: PmuRegister.none,
+    index: 0,
+    isWrite: false,
+    wideForm: false,
+    el: 1,
+  };
+
+  constructor(config: Pmuv3Config, rules: Arm64RuleSet, perf: HostPerf) {
+    this.#core = new Pmuv3Core(config, rules, perf);
+    this.#core.state.misc[Misc.hasRun] = 1;
+    this.#forgetAll(UncertaintyReason.initialState);
+  }
+
+  /** Sequence number of the event being applied; the caller sets it before each call. It becomes `since`. */
+  get seq(): number {
+    return this.#core.state.seq;
+  }
+  set seq(value: number) {
+    this.#core.state.seq = value;
+  }
+
+  get rules(): Arm64RuleSet {
+    return this.#core.rules;
+  }
+
+  get config(): Pmuv3Config {
+    return this.#core.config;
+  }
+
+  /** Replaces the configuration (N, versions, filter), keeping the state. */
+  reconfigure(config: Pmuv3Config): void {
+    this.#core.configure(config);
+  }
+
+  // ---- guest accesses ------------------------------------------------------------------------------------------
+
+  /**
+   * A guest read. `el`: exception level of the access (0 or 1). A register that is not the vPMU's answers "unknown".
+   */
+  read(code: number, space: RegisterSpace, el: number, out: AccessResult): void {
+    const entry = dispatch(code, space);
+    guestRead(this.#core, this.#decode(entry, space, el, false, out), entry & PART_MASK, out);
+  }
+
+  /**
+   * A guest write. If the recording says that the access was refused, do not call; if it says that it was not, pass
+   * el = 1, which no permission refuses. When the model cannot tell (`outcomeUnknown`), what the write may have
+   * touched becomes unknown.
+   */
+  write(code: number, space: RegisterSpace, value: bigint, el: number, out: AccessResult): void {
+    const entry = dispatch(code, space);
+    const access = this.#decode(entry, space, el, true, out);
+    const data = (entry & PART_MASK) === Part.full ? value : BigInt.asUintN(32, value);
+    guestWrite(this.#core, access, data, space === RegisterSpace.cp15, out);
+  }
+
+  /** A guest write that was done, of a value that was not recorded: what it touches becomes unknown. */
+  writeUnknown(code: number, space: RegisterSpace, el: number): void {
+    const entry = dispatch(code, space);
+    const register = registerOf(entry);
+    if (el === 0 && register === PmuRegister.userenr) return;
+    writeUnknownValue(this.#core, register, indexOf(entry));
+  }
+
+  #decode(
+    entry: number,
+    space: RegisterSpace,
+    el: number,
+    isWrite: boolean,
+    out: AccessResult,
+  ): Access {
+    out.undef = false;
+    out.outcomeUnknown = false;
+    out.warn = false;
+    out.counter = -1;
+    out.width = 64;
+    out.low = 0n;
+    out.span = 0n;
+    out.unknownBits = 0n;
+    const access = this.#access;
+    access.register = registerOf(entry);
+    access.index = indexOf(entry);
+    access.isWrite = isWrite;
+    access.wideForm = space === RegisterSpace.cp15 && (entry & PART_MASK) === Part.full;
+    access.el = el;
+    return access;
+  }
+
+  // ---- evidence ------------------------------------------------------------------------------------------------
+
+  /**
+   * A recorded read proved this value (also one by the VMM): takes it over, adjusting counter bases so that the model
+   * shows it. Read-only and derived parts are ignored. Calls no perf function except where PMCR.E or PMCNTEN prove
+   * that an event whose state was open is on or off.
+   */
+  adopt(code: number, space: RegisterSpace, value: bigint): void {
+    const entry = dispatch(code, space);
+    adoptRead(this.#core, registerOf(entry), indexOf(entry), entry & PART_MASK, value);
+  }
+
+  /**
+   * A recorded creation proved what counter `counter`'s fresh event was asked for, and so the counter's event number,
+   * filter, enables and value. Call it after the access that caused it, for the last creation of that access; HostPerf
+   * must count the new event already. `periodKnown` false: the model must have
+   * made the creation itself. Calls no perf function but for open states, as `adopt`.
+   */
+  adoptBacking(counter: number, attr: Readonly<BackingAttr>): void {
+    adoptCreation(this.#core, counter, attr);
+  }
+
+  // ---- host happenings -----------------------------------------------------------------------------------------
+
+  /**
+   * The overflow handler of the counter's event ran. Its new sample period is in `counterView(counter).period`
+   * afterwards (KVM sets it directly, without a perf call).
+   */
+  overflow(counter: number): void {
+    this.#core.bank.overflow(counter);
+    if (this.lineLevel() === 1) this.#core.state.misc[Misc.irqPending] = 1;
+  }
+
+  /** Up to `times` overflows of the counter may have happened without a record. */
+  markOverflowPossible(counter: number, times = 1n): void {
+    this.#core.bank.maybeOverflow(counter, times);
+  }
+
+  /** True if the counter's event may have reached its sample period since it was last armed. */
+  overflowPossible(counter: number): boolean {
+    return this.#core.bank.periodReached(counter) !== 0;
+  }
+
+  /** True if it surely has: a recorded overflow is due (skid apart), or its record is missing. */
+  overflowDue(counter: number): boolean {
+    return this.#core.bank.periodReached(counter) === 1;
+  }
+
+  /**
+   * The vCPU enters the guest: requests are consumed, the interrupt line is brought up to date. Runs `firstRun` if it
+   * has never run. Returns whether the vGIC is told of a change.
+   */
+  guestEnter(): boolean {
+    const { misc } = this.#core.state;
+    if (misc[Misc.hasRun] === 0) this.firstRun();
+    misc[Misc.irqPending] = 0;
+    return this.#updateLine();
+  }
+
+  /** The vCPU has left the guest: the interrupt line is brought up to date. */
+  guestExit(): boolean {
+    return this.#updateLine();
+  }
+
+  #updateLine(): boolean {
+    const { misc } = this.#core.state;
+    const before = misc[Misc.irqLevel]!;
+    const level = this.lineLevel();
+    misc[Misc.irqLevel] = level ?? LEVEL_UNKNOWN;
+    return level !== undefined && before !== level && before !== LEVEL_UNKNOWN;
+  }
+
+  /** The PMU interrupt the guest should see at the next entry or exit: E and (OVS & INTEN), semantics A.7. */
+  lineLevel(): 0 | 1 | undefined {
+    const { registers, rules, state } = this.#core;
+    const { value, unknown } = state;
+    const e = registers.bit(Slot.pmcr, Pmcr.E);
+    let sure = value[Slot.ovs]! & value[Slot.inten]!;
+    let open =
+      (value[Slot.ovs]! | unknown[Slot.ovs]!) & (value[Slot.inten]! | unknown[Slot.inten]!);
+    if (rules.levelNeedsEnable) {
+      sure &= value[Slot.cnten]!;
+      open &= value[Slot.cnten]! | unknown[Slot.cnten]!;
+    }
+    if (e === 0 || open === 0) return 0;
+    return e === 1 && sure !== 0 ? 1 : undefined;
+  }
+
+  /** Level last told to the vGIC; undefined if not known. */
+  get irqLevel(): 0 | 1 | undefined {
+    const level = this.#core.state.misc[Misc.irqLevel]!;
+    return level === LEVEL_UNKNOWN ? undefined : (level as 0 | 1);
+  }
+
+  /** An overflow asked for an interrupt that the next guest entry will look at. */
+  get irqPending(): boolean {
+    return this.#core.state.misc[Misc.irqPending] === 1;
+  }
+
+  // ---- life of the vCPU ----------------------------------------------------------------------------------------
+
+  /** The vCPU has just been made: no events, never run, registers at reset. */
+  newVcpu(): void {
+    for (let i = 0; i < 32; i++) this.#core.bank.clear(i);
+    this.setHasRun(false);
+    this.vcpuReset();
+  }
+
+  /** KVM resets the vCPU: events of valid counters are released, registers take their reset values (semantics A.2). */
+  vcpuReset(): void {
+    const { bank, config, registers, rules, state } = this.#core;
+    this.#core.eachValid((i) => bank.stop(i));
+    const { none } = UncertaintyReason;
+    const poison = low32(RESET_UNKNOWN);
+    const valid = this.#core.validMask();
+    const lc = config.el0Aarch32 ? 0 : Pmcr.LC;
+    registers.set(Slot.pmcr, rules.pmcrResetLow | lc, 0, none);
+    registers.set(Slot.selr, poison & SELECTOR, 0, none);
+    registers.set(Slot.userenr, 0, 0, none);
+    registers.set(Slot.cnten, poison & valid, 0, none);
+    registers.set(Slot.inten, poison & valid, 0, none);
+    registers.set(Slot.ovs, poison & valid, 0, none);
+    const mask = rules.typeResetMask === 'as-written' ? bank.typeMask : rules.typeResetMask;
+    for (let i = 0; i < CYCLE_COUNTER; i++) {
+      bank.setBase(i, BigInt.asUintN(32, RESET_UNKNOWN), 0n, none);
+      bank.storeType(i, (poison & mask) >>> 0, 0, none);
+    }
+    bank.setBase(CYCLE_COUNTER, RESET_UNKNOWN, 0n, none);
+    bank.storeType(CYCLE_COUNTER, 0, 0, none);
+    state.misc[Misc.irqPending] = 0;
+  }
+
+  /** What the first run does: acts on the stored PMCR, then trims CNTEN, INTEN, OVS (rule set fields). */
+  firstRun(): void {
+    const core = this.#core;
+    const { registers, rules, state } = core;
+    state.misc[Misc.hasRun] = 1;
+    if (rules.reloadAtFirstRun) {
+      if (state.unknown[Slot.pmcr] === 0) core.handlePmcr(state.value[Slot.pmcr]!);
+      else core.handleUnknownPmcr(UncertaintyReason.gateUnknown);
+    }
+    if (!rules.trimAtFirstRun) return;
+    for (const slot of [Slot.cnten, Slot.inten, Slot.ovs]) registers.trim(slot, core.validMask());
+  }
+
+  /** Tells whether the vCPU has run before: decides if `guestEnter` does what the first run does. */
+  setHasRun(value: boolean): void {
+    const { misc } = this.#core.state;
+    misc[Misc.hasRun] = value ? 1 : 0;
+    if (!value) misc[Misc.irqLevel] = 0;
+  }
+
+  /** The VMM sets PMCR_EL0 (KVM_SET_ONE_REG). Always succeeds. */
+  userspaceSetPmcr(value: bigint): void {
+    const { config, registers, rules, state } = this.#core;
+    const number = low32(value);
+    const n = (number >> Pmcr.nShift) & Pmcr.nMask;
+    const limited = rules.userspacePmcr === 'n-limited';
+    const fits = state.misc[Misc.hasRun] === 0 && n <= (config.hostCounters ?? config.pmcrN);
+    if (!limited || fits) state.misc[Misc.n] = n;
+    const lc = limited ? this.#core.fixedLc() : 0;
+    registers.set(Slot.pmcr, (number & Pmcr.writable) | lc, 0, UncertaintyReason.none);
+  }
+
+  /** The VMM sets a counter: the stored value changes, the event (if any) stays. */
+  userspaceSetCounter(counter: number, value: bigint): void {
+    this.#core.bank.setBase(counter, value, 0n, UncertaintyReason.none);
+  }
+
+  /** KVM_ARM_VCPU_PMU_V3_FILTER: 0, or the negative errno KVM returns. */
+  setEventFilter(range: EventFilterRange): number {
+    return this.#core.filter.add(range, this.#core.state.misc[Misc.hasRun] === 1);
+  }
+
+  /** Nothing is known of the vCPU but its configuration (and that it has run). */
+  unknownState(): void {
+    this.#core.state.misc[Misc.hasRun] = 1;
+    this.#forgetAll(UncertaintyReason.initialState);
+    this.#core.eachValid((i) => this.#core.perf.doubt(i));
+  }
+
+  /** Records were lost: nothing is known any more but the configuration. */
+  forget(): void {
+    this.#forgetAll(UncertaintyReason.recordsLost);
+    this.#core.eachValid((i) => this.#core.perf.doubt(i));
+  }
+
+  #forgetAll(reason: UncertaintyReason): void {
+    const { bank, registers, state } = this.#core;
+    const valid = this.#core.validMask();
+    const lc = this.#core.fixedLc();
+    const stored = state.misc[Misc.hasRun] === 0 ? Pmcr.writable : PMCR_STORED;
+    registers.set(Slot.pmcr, lc, stored & ~lc, reason);
+    registers.set(Slot.selr, 0, SELECTOR, reason);
+    registers.set(Slot.userenr, 0, Userenr.mask, reason);
+    registers.set(Slot.cnten, 0, valid, reason);
+    registers.set(Slot.inten, 0, valid, reason);
+    registers.set(Slot.ovs, 0, valid, reason);
+    this.#core.eachValid((i) => bank.forget(i, reason));
+    state.misc[Misc.irqLevel] = LEVEL_UNKNOWN;
+    state.misc[Misc.irqPending] = 0;
+  }
+
+  /** Makes one register (or counter, or event type) unknown, for instance because the VMM may have set it. */
+  forgetRegister(code: number, space: RegisterSpace, reason: UncertaintyReason): void {
+    const { bank, registers, state } = this.#core;
+    const entry = dispatch(code, space);
+    const register = registerOf(entry);
+    const target = this.#core.targetIndex(register, indexOf(entry));
+    const valid = this.#core.validMask();
+    switch (register) {
+      case PmuRegister.pmcr: {
+        const lc = this.#core.fixedLc();
+        const stored = state.misc[Misc.hasRun] === 0 ? Pmcr.writable : PMCR_STORED;
+        registers.set(Slot.pmcr, lc, stored & ~lc, reason);
+        break;
+      }
+      case PmuRegister.selr:
+        registers.set(Slot.selr, 0, SELECTOR, reason);
+        break;
+      case PmuRegister.userenr:
+        registers.set(Slot.userenr, 0, Userenr.mask, reason);
+        break;
+      case PmuRegister.cntenset:
+      case PmuRegister.cntenclr:
+        registers.set(Slot.cnten, 0, valid, reason);
+        break;
+      case PmuRegister.intenset:
+      case PmuRegister.intenclr:
+        registers.set(Slot.inten, 0, valid, reason);
+        break;
+      case PmuRegister.ovsset:
+      case PmuRegister.ovsclr:
+        registers.set(Slot.ovs, 0, valid, reason);
+        break;
+      case PmuRegister.evcntr:
+      case PmuRegister.ccntr:
+      case PmuRegister.xevcntr:
+        if (target >= 0) bank.setBase(target, 0n, U64_MAX, reason);
+        break;
+      case PmuRegister.evtyper:
+      case PmuRegister.ccfiltr:
+      case PmuRegister.xevtyper:
+        if (target >= 0) bank.storeType(target, 0, bank.typeBits, reason);
+        break;
+      default:
+    }
+  }
+
+  // ---- looking -------------------------------------------------------------------------------------------------
+
+  /** The state in one flat copy, of layout PMUV3_STATE_VERSION. The configuration and the filter are not in it. */
+  snapshot(): Uint8Array {
+    return this.#core.state.snapshot();
+  }
+
+  /** Takes a snapshot back; false (and no change) if it is not one of this layout's size. */
+  restore(bytes: Uint8Array): boolean {
+    return this.#core.state.restore(bytes);
+  }
+
+  /** PMCR.N as the guest sees it: counters 0..n-1 and 31 exist. */
+  get n(): number {
+    return this.#core.n;
+  }
+
+  /** One counter for display; changes nothing. */
+  counterView(counter: number): CounterView {
+    return counterView(counter, this.#core.state, this.#core.bank, this.#core.registers);
+  }
+
+  /** The plain registers for display; changes nothing. */
+  registerViews(): RegisterView[] {
+    const { config, state } = this.#core;
+    return registerViews(state, this.#core.pmcrHigh(), config.pmcrUnknownMask);
+  }
+}
