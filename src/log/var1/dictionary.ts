@@ -1,0 +1,93 @@
+/**
+ * A column with at most 256 different values: the values once, then an index of 1, 2, 4 or 8 bits per event, lowest bits
+ * first.
+ */
+export const DICTIONARY_LIMIT = 256;
+
+/** Bits of one index into a dictionary of so many entries. */
+export function indexBits(entries: number): number {
+  return entries <= 2 ? 1 : entries <= 4 ? 2 : entries <= 16 ? 4 : 8;
+}
+
+/** Bytes of so many indices. */
+export function packedBytes(count: number, bits: number): number {
+  return Math.ceil((count * bits) / 8);
+}
+
+/** Packs `count` indices (what lies behind them in the array must be 0); returns the position after it. */
+export function packIndices(
+  out: Uint8Array,
+  at: number,
+  indices: Uint8Array,
+  count: number,
+  bits: number,
+): number {
+  const end = at + packedBytes(count, bits);
+  let i = 0;
+  if (bits === 8) {
+    for (let p = at; p < end; p++) out[p] = indices[i++]!;
+  } else if (bits === 4) {
+    for (let p = at; p < end; p++, i += 2) out[p] = indices[i]! | (indices[i + 1]! << 4);
+  } else if (bits === 2) {
+    for (let p = at; p < end; p++, i += 4) {
+      out[p] =
+        indices[i]! | (indices[i + 1]! << 2) | (indices[i + 2]! << 4) | (indices[i + 3]! << 6);
+    }
+  } else {
+    for (let p = at; p < end; p++, i += 8) {
+      let byte = 0;
+      for (let k = 0; k < 8; k++) byte |= indices[i + k]! << k;
+      out[p] = byte;
+    }
+  }
+  return end;
+}
+
+/**
+ * Unpacks `count` indices into an array with room for 7 more, and tells whether all are below `entries`; bytes past the
+ * end count as 0.
+ */
+export function unpackIndices(
+  bytes: Uint8Array,
+  at: number,
+  indices: Uint8Array,
+  count: number,
+  entries: number,
+): boolean {
+  const bits = indexBits(entries);
+  const end = at + packedBytes(count, bits);
+  let i = 0;
+  if (bits === 8) {
+    for (let p = at; p < end; p++) indices[i++] = bytes[p]!;
+  } else if (bits === 4) {
+    for (let p = at; p < end; p++, i += 2) {
+      const byte = bytes[p]!;
+      indices[i] = byte & 15;
+      indices[i + 1] = byte >> 4;
+    }
+  } else if (bits === 2) {
+    for (let p = at; p < end; p++, i += 4) {
+      const byte = bytes[p]!;
+      indices[i] = byte & 3;
+      indices[i + 1] = (byte >> 2) & 3;
+      indices[i + 2] = (byte >> 4) & 3;
+      indices[i + 3] = byte >> 6;
+    }
+  } else {
+    for (let p = at; p < end; p++, i += 8) {
+      const byte = bytes[p]!;
+      indices[i] = byte & 1;
+      indices[i + 1] = (byte >> 1) & 1;
+      indices[i + 2] = (byte >> 2) & 1;
+      indices[i + 3] = (byte >> 3) & 1;
+      indices[i + 4] = (byte >> 4) & 1;
+      indices[i + 5] = (byte >> 5) & 1;
+      indices[i + 6] = (byte >> 6) & 1;
+      indices[i + 7] = byte >> 7;
+    }
+  }
+  if (entries === 1 << bits) return true;
+  let max = 0;
+  for (let k = 0; k < count; k++) if (indices[k]! > max) max = indices[k]!;
+  return max < entries;
+}

@@ -1,0 +1,213 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import Database from 'better-sqlite3';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { InputError } from '../../src/domain/errors.ts';
+import { type Log, openLog, openLogForImport, type VerifyReport } from '../../src/log/log.ts';
+import { appendAll, contentOf, fresh, temporaryFolder, timeline } from './helpers.ts';
+
+const folder = temporaryFolder();
+const original = fresh(folder);
+let bytes: Buffer;
+let content: unknown;
+let head: string;
+
+beforeAll(async () => {
+  const log = openLogForImport(original);
+  for (const [name, count] of [
+    ['one', 4500],
+    ['two', 300],
+  ] as const) {
+    await log.importRun(async (sink) => {
+      appendAll(sink, timeline(count, 3), [5000], name);
+      sink.nameId(name);
+      sink.attrId({ type: 4, config1: BigInt(count), attrFlags: 0n, cpu: 0, task: -1 });
+      sink.threadName(count, name);
+      sink.learnVcpu({ index: count, tid: 7, pid: 5, learnedFrom: name, seq: 1 });
+    });
+  }
+  content = contentOf(log);
+  head = log.head;
+  log.close();
+  bytes = readFileSync(original);
+});
+
+/** A copy of the log on which some SQL has been run, guards off. */
+function tampered(sql: string): Log {
+  const path = fresh(folder);
+  writeFileSync(path, bytes);
+  const db = new Database(path);
+  const guards = db.prepare(`SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'`).all() as {
+    name: string;
+    sql: string;
+  }[];
+  for (const { name } of guards) db.exec(`DROP TRIGGER ${name}`);
+  db.exec(sql);
+  for (const guard of guards) db.exec(guard.sql);
+  db.close();
+  return openLog(path);
+}
+
+describe('verify', () => {
+  it('counts what it found good and names the end of the chain', () => {
+    const log = openLog(original);
+    expect(log.verify()).toEqual({ ok: true, runs: 2, segments: 3, events: 4800, head });
+    expect(log.head).toBe(head);
+    log.close();
+  });
+
+  /** Each: one change of truth, and the place verify must name. */
+  const changes: [string, Partial<NonNullable<VerifyReport['firstBad']>>][] = [
+    [`UPDATE segment SET columns = zeroblob(100) WHERE number = 2`, { segment: 2, firstSeq: 4097 }],
+    [`UPDATE segment SET columns = zeroblob(9000000) WHERE number = 1`, { segment: 1 }],
+    [`UPDATE segment SET kinds = kinds | 1 WHERE number = 3`, { segment: 3, firstSeq: 4501 }],
+    [`UPDATE segment SET vcpus = 0 WHERE number = 3`, { segment: 3, lastSeq: 4800 }],
+    [`UPDATE segment SET min_time = min_time + 1 WHERE number = 1`, { segment: 1 }],
+    [`UPDATE segment SET kind_counts = '{}' WHERE number = 1`, { segment: 1 }],
+    [`UPDATE segment SET header_crc = header_crc + 1 WHERE number = 2`, { segment: 2 }],
+    [`UPDATE segment SET hash = zeroblob(32) WHERE number = 1`, { segment: 1 }],
+    [`UPDATE segment SET hash = x'00' WHERE number = 2`, { segment: 2 }],
+    [`UPDATE segment SET codec = 'var/2' WHERE number = 1`, { segment: 1 }],
+    [`UPDATE segment SET number = 9 WHERE number = 3`, { segment: 3 }],
+    [`DELETE FROM segment WHERE number = 2`, { segment: 2 }],
+    [`DELETE FROM segment WHERE number = 3`, { segment: 3 }],
+    [`UPDATE segment SET run = 2 WHERE number = 2`, { segment: 2 }],
+    [`UPDATE run SET hash = zeroblob(32) WHERE id = 1`, { run: 1 }],
+    [`UPDATE run SET events = events + 1 WHERE id = 2`, { run: 2 }],
+    [`UPDATE run SET first_seq = 2 WHERE id = 1`, { run: 1 }],
+    [`DELETE FROM run WHERE id = 2`, {}],
+    [`DELETE FROM run`, {}],
+    [`UPDATE import SET digest = 'other' WHERE id = 1`, { run: 1 }],
+    [`UPDATE import SET lost = lost + 1 WHERE id = 2`, { run: 2 }],
+    [`UPDATE import SET facts = replace(facts, 'host', 'guest') WHERE id = 2`, { run: 2 }],
+    [`UPDATE import SET notices = '[]' WHERE id = 1`, { run: 1 }],
+    [`UPDATE import SET last_seq = NULL WHERE id = 1`, { run: 1 }],
+    [`DELETE FROM import WHERE id = 2`, { run: 2 }],
+    [`UPDATE name SET text = 'eno' WHERE id = 1`, { run: 1 }],
+    [`INSERT INTO name VALUES (3, 2, 'more')`, { run: 2 }],
+    [`INSERT INTO name VALUES (3, 3, 'more')`, { run: 3 }],
+    [`UPDATE attr SET config1 = 0 WHERE id = 2`, { run: 2 }],
+    [`UPDATE vcpu SET tid = 8 WHERE run = 1`, { run: 1 }],
+    [`UPDATE vcpu SET seq = 5 WHERE run = 2`, { run: 2 }],
+    [`DELETE FROM thread WHERE run = 1`, { run: 1 }],
+    [`UPDATE thread SET name = 'x' WHERE run = 2`, { run: 2 }],
+    [`UPDATE thread SET run = 1 WHERE run = 2`, { run: 1 }],
+  ];
+  it.each(changes)('finds %s', (sql, place) => {
+    const log = tampered(sql);
+    const report = log.verify();
+    expect(report.ok).toBe(false);
+    expect(report.firstBad).toMatchObject(place);
+    expect(report.firstBad?.what).toMatch(/^[^\n]+$/);
+    log.close();
+  });
+
+  it('gives the hashes that differ', () => {
+    const log = tampered(`UPDATE segment SET hash = zeroblob(32) WHERE number = 2`);
+    const place = log.verify().firstBad;
+    expect(place).toMatchObject({ segment: 2, run: 1, firstSeq: 4097, lastSeq: 4500 });
+    expect(place?.expected).toBe('0'.repeat(64));
+    expect(place?.actual).toMatch(/^[0-9a-f]{64}$/);
+    log.close();
+  });
+
+  it('notices a log whose last run was taken away with all it left only by its head', () => {
+    const log = tampered(
+      ['segment', 'run', 'import', 'name', 'attr', 'vcpu', 'thread']
+        .map((table) => `DELETE FROM ${table} WHERE ${table === 'run' ? 'id' : 'run'} = 2;`)
+        .join(''),
+    );
+    const report = log.verify();
+    expect(report).toMatchObject({ ok: true, runs: 1, events: 4500 });
+    expect(report.head).not.toBe(head);
+    log.close();
+  });
+
+  it('finds a guard that was taken away', () => {
+    const path = fresh(folder);
+    writeFileSync(path, bytes);
+    const db = new Database(path);
+    const log = openLog(path);
+    db.exec('DROP TRIGGER name_update');
+    expect(log.verify()).toMatchObject({ ok: false, firstBad: { what: /name_update/ } });
+    log.close();
+    db.close();
+  });
+});
+
+describe('a changed byte', () => {
+  /** What a reader gets from a file: its content, or one line of error. */
+  function outcome(path: string): { content: unknown; verified: boolean } | InputError {
+    let log: Log | undefined;
+    try {
+      log = openLog(path);
+      const { ok, firstBad } = log.verify();
+      expect(firstBad === undefined).toBe(ok);
+      return { content: contentOf(log), verified: ok };
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      expect(error.message).toContain(path);
+      expect(error.message).not.toContain('\n');
+      return error;
+    } finally {
+      log?.close();
+    }
+  }
+
+  const flip = (path: string, at: number, bits: number) => {
+    const copy = Buffer.from(bytes);
+    copy[at]! ^= bits;
+    writeFileSync(path, copy);
+  };
+
+  it('never gives other events or facts, and verify notices what a reader could not', () => {
+    const path = fresh(folder);
+    let unnoticed = 0;
+    let flips = 0;
+    for (let at = 0; at < bytes.length; at += at < 100 ? 1 : 149) {
+      flips++;
+      flip(path, at, 1 << (at % 8));
+      const result = outcome(path);
+      if (result instanceof InputError) continue;
+      expect(result.content, `byte ${at}`).toEqual(content);
+      if (result.verified) unnoticed++;
+    }
+    // Nothing but free space in pages and counters of the file header may go unnoticed.
+    const db = new Database(original, { readonly: true });
+    const live = db.prepare('SELECT sum(length(columns)) FROM segment').pluck().get() as number;
+    db.close();
+    expect(flips).toBeGreaterThan(400);
+    expect((flips - unnoticed) / flips).toBeGreaterThan(live / bytes.length);
+  }, 60_000);
+
+  it('in the columns is named with file and segment by a reader, and found by verify', () => {
+    const path = fresh(folder);
+    const db = new Database(original, { readonly: true });
+    const columns = db
+      .prepare('SELECT columns FROM segment WHERE number = 1')
+      .pluck()
+      .get() as Buffer;
+    db.close();
+    const start = bytes.indexOf(columns.subarray(9000, 9064));
+    expect(start).toBeGreaterThan(0);
+    for (let at = start; at < start + 64; at += 5) {
+      flip(path, at, 0x10);
+      const damaged = openLog(path);
+      expect(damaged.eventCount).toBe(4800);
+      expect(() => [...damaged.chunks()]).toThrow(
+        `${path} is damaged: segment 1 (@1-4096): its columns do not match their check sum`,
+      );
+      expect(() => damaged.event(4000)).toThrow(InputError);
+      expect([...damaged.chunks({ fromSeq: 4097 })]).toHaveLength(2);
+      expect(damaged.verify()).toMatchObject({ ok: false, segments: 0, firstBad: { segment: 1 } });
+      damaged.close();
+    }
+  });
+
+  it('or a cut of the file ends in one line', () => {
+    const path = fresh(folder);
+    for (let length = 0; length < bytes.length; length += 4096 + 511) {
+      writeFileSync(path, bytes.subarray(0, length));
+      expect(outcome(path)).toBeInstanceOf(InputError);
+    }
+  });
+});
