@@ -1,0 +1,14 @@
+import type { Importer } from './importer.ts';
+import { jsonLines } from './jsonl/jsonl-importer.ts';
+import { STAT_IMPORTERS } from './stat/stat-importers.ts';
+import { traceCmdReport, tracefs } from './text/ftrace-text.ts';
+import { perfScript } from './text/perf-script.ts';
+
+/** Every format that is read. The one that is surest of the first bytes opens a recording. */
+export const IMPORTERS: readonly Importer[] = [
+  perfScript,
+  traceCmdReport,
+  tracefs,
+  ...STAT_IMPORTERS,
+  jsonLines,
+];

@@ -1,0 +1,400 @@
+import { InputError } from '../../domain/errors.ts';
+import { EventKind } from '../../domain/event-kind.ts';
+import type { ImportNotice, RecordingFacts } from '../../domain/log-facts.ts';
+import { ByteTable, hashBytes, textOf } from '../byte-table.ts';
+import { type CompiledRule, RuleCompiler } from '../compiled-rule.ts';
+import type { ImportContext, RecordingReader } from '../importer.ts';
+import { excerpt, NoticeBook } from '../notices.ts';
+import { RawRecord } from '../raw-record.ts';
+import { Outcome, RecordMapper } from '../record-mapper.ts';
+import { LineHead } from './line-head.ts';
+import { LineSplitter, MAX_LINE } from './line-splitter.ts';
+import { PayloadReader } from './payload.ts';
+
+/** Distinct event names kept apart; what comes after is counted under one name. */
+const MAX_NAMES = 4096;
+/** Distinct marks kept apart, and how long one may be. */
+const MAX_MARKS = 4096;
+const MAX_MARK = 256;
+/** Unknown event names that get a notice of their own. */
+const MAX_NAMED_NOTICES = 64;
+const MAX_LOST_AT_START = 4096;
+const OVERFLOW_NAME = '(further names)';
+const SPACE = 0x20;
+const COLON = 0x3a;
+
+/** What is known of one event name of this recording. */
+export interface NameEntry {
+  readonly name: string;
+  readonly rule: CompiledRule | undefined;
+  readonly payload: PayloadReader | undefined;
+  /** Records with this name, taken over in some form. */
+  count: number;
+  firstAt: number;
+  /** Id in the log's name table, −1 not asked for yet. */
+  id: number;
+  incomplete: number;
+  incompleteAt: number;
+  unjoined: number;
+  unjoinedAt: number;
+  /** How it was last written: with group and colon. */
+  token: Uint8Array;
+  /** What came after it last time: mostly comes again. */
+  next: NameEntry | undefined;
+}
+
+/** What one text format adds to lines of events. */
+export interface Dialect {
+  readonly format: string;
+  /** Position of the event name if the line is one of an event, else −1. */
+  head(head: LineHead, bytes: Uint8Array, start: number, end: number, record: RawRecord): number;
+  /** A line that is no event: true if it is understood. `events` are the names seen before. */
+  aside(reader: TextReader, bytes: Uint8Array, start: number, end: number): boolean;
+  /** An event line whose name does not end in `:`, or that has a period before it: true if it is understood. */
+  special?(reader: TextReader, bytes: Uint8Array, at: number, end: number): boolean;
+  /** At the end: notices of the format's own. */
+  finish?(reader: TextReader): void;
+}
+
+/** What PERF_RECORD_… and `unknown: PERF_RECORD_…` begin with. */
+function isOdd(first: number): boolean {
+  return first === 0x50 || first === 0x75;
+}
+
+/** True if `token` stands at bytes[at] as a word. */
+function isToken(token: Uint8Array, bytes: Uint8Array, at: number): boolean {
+  const length = token.length;
+  let k = 0;
+  while (k < length && token[k] === bytes[at + k]) k++;
+  return k === length && k > 0 && (bytes[at + k] === SPACE || bytes[at + k] === 0x0a);
+}
+
+/** Reads a recording printed as lines of `who when: event: payload`. */
+export class TextReader implements RecordingReader {
+  readonly context: ImportContext;
+  readonly book = new NoticeBook();
+  readonly record = new RawRecord();
+  readonly mapper: RecordMapper;
+  /** Facts the dialect finds in header lines. */
+  readonly found: { -readonly [K in keyof RecordingFacts]?: RecordingFacts[K] } = {};
+  lines = 0;
+  /** Event lines, whatever became of them. */
+  events = 0;
+  /** Hardware and software samples that were left out. */
+  samples = 0;
+  private readonly dialect: Dialect;
+  private readonly head = new LineHead();
+  private readonly splitter: LineSplitter;
+  private readonly compiler: RuleCompiler;
+  private readonly table = new ByteTable<NameEntry>();
+  private readonly entries: NameEntry[] = [];
+  private overflow: NameEntry | undefined;
+  private previous: NameEntry | undefined;
+  private readonly marks = new Map<string, number>();
+  /** Told before the first event: their time is its time. */
+  private readonly lostAtStart: { readonly count: bigint | -1; readonly pcpu: number }[] = [];
+  private fraction = 0;
+  private firstBad = '';
+
+  constructor(context: ImportContext, dialect: Dialect) {
+    this.context = context;
+    this.dialect = dialect;
+    this.compiler = new RuleCompiler(context.rules);
+    this.mapper = new RecordMapper(context, this.record);
+    this.splitter = new LineSplitter(this);
+  }
+
+  push(bytes: Uint8Array): void {
+    this.splitter.push(bytes);
+  }
+
+  line(bytes: Uint8Array, start: number, end: number): void {
+    this.lines++;
+    const record = this.record;
+    const head = this.head;
+    const at = this.dialect.head(head, bytes, start, end, record);
+    if (at < 0) {
+      if (!this.dialect.aside(this, bytes, start, end)) this.unparsable(bytes, start, end);
+      return;
+    }
+    record.bytes = bytes;
+    record.at = this.lines;
+    if (head.timeOutOfRange) {
+      this.book.add(
+        'warning',
+        'time-out-of-range',
+        'times beyond 64 bits of ns, lines left out',
+        this.lines,
+      );
+      return;
+    }
+    const guess = this.previous?.next;
+    if (guess !== undefined && !head.period && isToken(guess.token, bytes, at)) {
+      this.previous = guess;
+      this.resolution(head);
+      let from = at + guess.token.length;
+      while (from < end && bytes[from] === SPACE) from++;
+      this.event(guess, bytes, from, end);
+      return;
+    }
+    // The name, without its group and colon.
+    let from = at;
+    let p = at;
+    while (p < end && bytes[p] !== SPACE) {
+      if (bytes[p] === COLON && p + 1 < end && bytes[p + 1] !== SPACE) from = p + 1;
+      p++;
+    }
+    if (head.period || p === at || bytes[p - 1] !== COLON || isOdd(bytes[at]!)) {
+      if (this.dialect.special?.(this, bytes, at, end)) return;
+      if (p === at || bytes[p - 1] !== COLON) {
+        this.unparsable(bytes, start, end);
+        return;
+      }
+    }
+    this.resolution(head);
+    const entry = this.entry(bytes, from, p - 1);
+    if (entry.token.length !== p - at || !isToken(entry.token, bytes, at)) {
+      entry.token = bytes.slice(at, p);
+    }
+    if (this.previous !== undefined) this.previous.next = entry;
+    this.previous = entry;
+    while (p < end && bytes[p] === SPACE) p++;
+    this.event(entry, bytes, p, end);
+  }
+
+  private resolution(head: LineHead): void {
+    if (head.fraction > this.fraction) this.fraction = head.fraction;
+    else if (head.fraction < 0) {
+      const text = 'times without a fraction are taken as ns';
+      this.book.add('warning', 'time-unit-unknown', text, this.lines);
+    }
+  }
+
+  tooLong(): void {
+    this.lines++;
+    this.book.add(
+      'warning',
+      'line-too-long',
+      `lines of more than ${MAX_LINE} bytes left out`,
+      this.lines,
+    );
+  }
+
+  end(): void {
+    if (this.splitter.rest > 0) {
+      // Its last number may be cut: no value is better than a wrong one.
+      this.book.add(
+        'warning',
+        'unterminated-last-line',
+        'the last line has no line end and may be cut: left out',
+        this.lines + 1,
+      );
+    }
+    if (this.events === 0 && this.samples > 0) {
+      throw new InputError(
+        `${this.context.name}: ${this.samples} samples of hardware events and no tracepoint`,
+        'record tracepoints and probes: docs/formats.md tells what is read',
+      );
+    }
+    if (this.events === 0) {
+      const where = this.firstBad === '' ? '' : ` (line ${this.firstBad})`;
+      throw new InputError(
+        `${this.context.name}: no event in ${this.lines} ${this.lines === 1 ? 'line' : 'lines'}${where}`,
+        'expected the text of perf script, trace-cmd report or tracefs; see docs/formats.md',
+      );
+    }
+    this.dialect.finish?.(this);
+    if (this.mapper.timeBack > 0) {
+      this.book.add(
+        'warning',
+        'time-back',
+        'records earlier than the one before them',
+        undefined,
+        this.mapper.timeBack,
+      );
+    }
+    this.reportNames();
+  }
+
+  facts(): Partial<RecordingFacts> {
+    const arch = this.found.arch ?? this.archOfNames();
+    return {
+      ...this.found,
+      ...(arch === undefined ? {} : { arch }),
+      timeResolution: this.fraction <= 0 ? 1 : 10 ** (9 - this.fraction),
+    };
+  }
+
+  notices(): readonly ImportNotice[] {
+    return this.book.list();
+  }
+
+  /** A number stood before the event name of this line. */
+  get hasPeriod(): boolean {
+    return this.head.period;
+  }
+
+  /** Events by name so far. */
+  names(): readonly NameEntry[] {
+    return this.entries;
+  }
+
+  /** How many records with this property in their rule there were. */
+  countWhere(test: (rule: CompiledRule['rule']) => boolean): number {
+    let count = 0;
+    for (const entry of this.entries) {
+      if (entry.rule !== undefined && test(entry.rule.rule)) count += entry.count;
+    }
+    return count;
+  }
+
+  /** The entry of an event name. */
+  entry(bytes: Uint8Array, start: number, end: number): NameEntry {
+    const hash = hashBytes(bytes, start, end);
+    return this.table.get(bytes, start, end, hash) ?? this.newEntry(bytes, start, end);
+  }
+
+  private newEntry(bytes: Uint8Array, start: number, end: number): NameEntry {
+    const full = this.entries.length >= MAX_NAMES;
+    if (full && this.overflow !== undefined) return this.overflow;
+    const name = full ? OVERFLOW_NAME : textOf(bytes, start, end);
+    const rule = full ? undefined : this.compiler.get(name);
+    const needsPayload = rule !== undefined && rule.fields.length > 0;
+    const entry: NameEntry = {
+      name,
+      rule,
+      payload: needsPayload ? new PayloadReader(rule) : undefined,
+      count: 0,
+      firstAt: this.lines,
+      id: -1,
+      incomplete: 0,
+      incompleteAt: 0,
+      unjoined: 0,
+      unjoinedAt: 0,
+      token: new Uint8Array(0),
+      next: undefined,
+    };
+    this.entries.push(entry);
+    if (full) this.overflow = entry;
+    else this.table.add(bytes.slice(start, end), entry);
+    return entry;
+  }
+
+  /** Records lost (`count` −1: unknown how many) before the line that comes next. */
+  lost(count: bigint | -1, pcpu: number): void {
+    if (this.events > 0) this.mapper.lost(count, pcpu, false);
+    else if (this.lostAtStart.length < MAX_LOST_AT_START) this.lostAtStart.push({ count, pcpu });
+  }
+
+  private event(entry: NameEntry, bytes: Uint8Array, from: number, end: number): void {
+    if (this.events++ === 0) {
+      for (const { count, pcpu } of this.lostAtStart) this.mapper.lost(count, pcpu, true);
+    }
+    entry.count++;
+    const rule = entry.rule;
+    if (rule === undefined) {
+      this.mapper.other(this.idOf(entry));
+      return;
+    }
+    const record = this.record;
+    record.present = 0;
+    entry.payload?.read(bytes, from, end, record);
+    if (rule.rule.payloadIsName) {
+      this.mark(bytes, from, end);
+      return;
+    }
+    const outcome = this.mapper.map(rule);
+    if (outcome === Outcome.mapped) return;
+    if (outcome === Outcome.unjoined) {
+      if (entry.unjoined++ === 0) entry.unjoinedAt = this.lines;
+      return;
+    }
+    if (outcome === Outcome.incomplete && entry.incomplete++ === 0) {
+      entry.incompleteAt = this.lines;
+    }
+    this.mapper.other(this.idOf(entry));
+  }
+
+  private idOf(entry: NameEntry): number {
+    if (entry.id < 0) entry.id = this.context.nameId(entry.name);
+    return entry.id;
+  }
+
+  /** A mark a person set: its text is the event's name. */
+  private mark(bytes: Uint8Array, from: number, end: number): void {
+    let text = textOf(bytes, from, Math.min(end, from + MAX_MARK)).trim();
+    if (text.startsWith('tracing_mark_write: ')) text = text.slice('tracing_mark_write: '.length);
+    let id = this.marks.get(text);
+    if (id === undefined) {
+      if (this.marks.size >= MAX_MARKS) text = '(further marks)';
+      id = this.context.nameId(text);
+      if (this.marks.size < MAX_MARKS) this.marks.set(text, id);
+    }
+    const thread = this.mapper.threads.get(this.record.tid);
+    const i = this.mapper.base(EventKind.marker, thread);
+    this.context.out.chunk.code[i] = id;
+    this.context.out.chunk.vcpu[i] = this.mapper.threads.ofRecord(this.record).slot;
+  }
+
+  private unparsable(bytes: Uint8Array, start: number, end: number): void {
+    const text = excerpt(bytes, start, end);
+    if (this.firstBad === '') this.firstBad = `${this.lines}: ${text}`;
+    this.book.add(
+      'warning',
+      'unparsable-line',
+      `lines that are no event, the first: ${text}`,
+      this.lines,
+    );
+  }
+
+  private reportNames(): void {
+    let unknown = 0;
+    for (const entry of this.entries) {
+      if (entry.rule === undefined && entry.count > 0) {
+        const own = unknown++ < MAX_NAMED_NOTICES;
+        this.book.add(
+          'info',
+          'unmapped-event',
+          own
+            ? `${entry.name}: kept by name, no rule maps it`
+            : 'further names: kept, no rule maps them',
+          entry.firstAt,
+          entry.count,
+          own ? entry.name : '',
+        );
+      }
+      if (entry.incomplete > 0) {
+        this.book.add(
+          'warning',
+          'unparsable-payload',
+          `${entry.name}: fields missing or not as expected, kept by name`,
+          entry.incompleteAt,
+          entry.incomplete,
+          entry.name,
+        );
+      }
+      if (entry.unjoined > 0 && this.entrySeen(entry)) {
+        this.book.add(
+          'warning',
+          'unjoined-return',
+          `${entry.name}: no entry half before it on its thread, fields are missing`,
+          entry.unjoinedAt,
+          entry.unjoined,
+          entry.name,
+        );
+      }
+    }
+  }
+
+  /** True if the entry half of this name was recorded at all. */
+  private entrySeen(entry: NameEntry): boolean {
+    return this.countWhere((rule) => rule.entryOf === entry.name) > 0;
+  }
+
+  private archOfNames(): 'arm64' | 'x86' | undefined {
+    const arm64 = this.countWhere((rule) => rule.arch === 'arm64');
+    const x86 = this.countWhere((rule) => rule.arch === 'x86');
+    if (arm64 === 0 && x86 === 0) return undefined;
+    return arm64 >= x86 ? 'arm64' : 'x86';
+  }
+}

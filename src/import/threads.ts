@@ -1,0 +1,137 @@
+import { textOf } from './byte-table.ts';
+import type { ImportContext } from './importer.ts';
+import type { RawRecord } from './raw-record.ts';
+
+/** Threads remembered at once; with more, the oldest that run no vCPU are forgotten. */
+const MAX_THREADS = 65536;
+/** Longest task name looked at (the kernel's are 15 bytes). */
+const MAX_COMM = 32;
+
+/** What an entry half left for the other half of its pair. */
+export interface Pending {
+  /** Field numbers of the other half. */
+  readonly to: Int32Array;
+  readonly low: Uint32Array;
+  readonly high: Uint32Array;
+  readonly identifies: Uint8Array;
+  count: number;
+}
+
+/** One thread of the recording. */
+export interface ThreadState {
+  readonly tid: number;
+  /** Process, −1 unknown. */
+  pid: number;
+  /** The vCPU it runs: slot and index, −1 none known. */
+  slot: number;
+  vcpuIndex: number;
+  /** Its last name. */
+  readonly comm: Uint8Array;
+  commLength: number;
+  /** By pair number. */
+  readonly pending: (Pending | undefined)[];
+}
+
+/** The threads of one recording: names, and which vCPU they run. */
+export class Threads {
+  private readonly context: ImportContext;
+  private readonly byTid = new Map<number, ThreadState>();
+  private last: ThreadState | undefined;
+  private named = 0;
+  /** Some record was made by a thread in guest mode (as perf calls it). */
+  guestModeSeen = false;
+  /** Some thread runs a vCPU. */
+  vcpuSeen = false;
+
+  /** A guest's threads are no vCPUs of the host, whatever they are called. */
+  readonly runVcpus: boolean;
+
+  constructor(context: ImportContext) {
+    this.context = context;
+    this.runVcpus = context.role !== 'guest';
+  }
+
+  get(tid: number): ThreadState {
+    const last = this.last;
+    if (last !== undefined && last.tid === tid) return last;
+    const thread = this.byTid.get(tid) ?? this.create(tid);
+    this.last = thread;
+    return thread;
+  }
+
+  /** The record's thread, its name and process taken over. */
+  ofRecord(record: RawRecord): ThreadState {
+    const thread = this.get(record.tid);
+    const { bytes, commStart, commEnd } = record;
+    if (commEnd > commStart && bytes[commStart] === 0x5b) this.guestComm(thread, record);
+    else this.name(thread, bytes, commStart, commEnd);
+    if (record.pid >= 0 && thread.pid < 0) this.learnPid(thread, record.pid);
+    return thread;
+  }
+
+  /** The thread is named bytes[start, end). */
+  name(thread: ThreadState, bytes: Uint8Array, start: number, end: number): void {
+    const length = end - start;
+    const comm = thread.comm;
+    if (length === thread.commLength) {
+      let k = 0;
+      while (k < length && comm[k] === bytes[start + k]) k++;
+      if (k === length) return;
+    }
+    if (length <= 0 || length > MAX_COMM || thread.tid <= 0 || bytes[start] === 0x3c) return;
+    for (let k = 0; k < length; k++) comm[k] = bytes[start + k]!;
+    thread.commLength = length;
+    const text = textOf(bytes, start, end);
+    const vcpu = /^CPU (\d{1,4})\/KVM$/.exec(text);
+    if (vcpu !== null && thread.vcpuIndex < 0) {
+      this.learn(thread, Number(vcpu[1]), `thread name ${text}`);
+    }
+    if (vcpu !== null || this.named < MAX_THREADS) {
+      this.named++;
+      this.context.threadName(thread.tid, text);
+    }
+  }
+
+  /** The thread runs vCPU `index`. */
+  learn(thread: ThreadState, index: number, learnedFrom: string): void {
+    if (!this.runVcpus) return;
+    this.vcpuSeen = true;
+    thread.vcpuIndex = index;
+    thread.slot = this.context.learnVcpu(index, thread.tid, thread.pid, learnedFrom);
+  }
+
+  /** perf names a thread in guest mode `[guest/PID]`, PID being its process. */
+  private guestComm(thread: ThreadState, record: RawRecord): void {
+    this.guestModeSeen = true;
+    if (thread.pid >= 0) return;
+    const { bytes, commStart, commEnd } = record;
+    const found = /^\[guest\/(\d{1,9})\]$/.exec(textOf(bytes, commStart, commEnd));
+    if (found !== null) this.learnPid(thread, Number(found[1]));
+  }
+
+  private learnPid(thread: ThreadState, pid: number): void {
+    thread.pid = pid;
+    if (thread.vcpuIndex >= 0) this.learn(thread, thread.vcpuIndex, 'process of its records');
+  }
+
+  private create(tid: number): ThreadState {
+    if (this.byTid.size >= MAX_THREADS) {
+      for (const [old, thread] of this.byTid) {
+        if (thread.vcpuIndex >= 0) continue;
+        this.byTid.delete(old);
+        break;
+      }
+    }
+    const thread: ThreadState = {
+      tid,
+      pid: -1,
+      slot: this.runVcpus ? this.context.slotOfThread(tid) : -1,
+      vcpuIndex: -1,
+      comm: new Uint8Array(MAX_COMM),
+      commLength: 0,
+      pending: [],
+    };
+    this.byTid.set(tid, thread);
+    return thread;
+  }
+}
