@@ -1,0 +1,499 @@
+import type { PerfEventAttr } from '../domain/log-facts.ts';
+import { U64_MAX } from '../domain/u64.ts';
+import type { BackingAttr, HostPerf } from '../emulator/host-perf.ts';
+import { eventCeilingPerNs } from './event-ceiling.ts';
+import { type RecordedCreation, RecordedCreations } from './recorded-creations.ts';
+
+export const COUNTERS = 32;
+
+/** What is known of the life of a counter's backing event. */
+export const Backing = { none: 0, live: 1, unknown: 2 } as const;
+
+/** perf_event states as the kernel numbers them (semantics F.1). */
+export const PerfEventState = { error: -2, off: -1, inactive: 0, active: 1 } as const;
+/** No record told the state. */
+export const STATE_UNKNOWN = 127;
+
+/** Bits of attr flags (PerfEventAttr.attrFlags). */
+const ATTR_DISABLED = 1n;
+const ATTR_EXCLUDE_USER = 1n << 4n;
+const ATTR_EXCLUDE_KERNEL = 1n << 5n;
+
+/** A u64 table by counter. */
+type U64s = BigUint64Array;
+
+const sub = (a: bigint, b: bigint): bigint => BigInt.asUintN(64, a - b);
+
+/**
+ * The backing perf events of one vCPU as the recording shows them: the answers to what the emulated vPMU asks of host
+ * perf. A count is an interval: exact at a record that carries it, widening by what the vCPU can have counted since in
+ * guest mode, narrowed again by the next record.
+ *
+ * Two kinds of counts are kept apart. The *relative* one starts where the emulator says (creation, or the moment a
+ * guest-visible value was proved); the *absolute* one is perf's own, what records carry. `offset` is their difference.
+ */
+export class RecordedPerf implements HostPerf {
+  /** All state in one buffer, so that a checkpoint is one copy. */
+  readonly buffer: ArrayBuffer;
+  /** Address of the backing event, 0 not known. */
+  readonly pointer: U64s;
+  /** Events created since, not yet asked for by the emulator: their access is still open. */
+  private readonly creations: RecordedCreations;
+  private readonly relLow: U64s;
+  private readonly relSpan: U64s;
+  private readonly offLow: U64s;
+  private readonly offSpan: U64s;
+  /** Cumulative guest residency (ns) up to which growth is already in relSpan. */
+  private readonly settled: Float64Array;
+  /** Seq of the record the count rests on, 0 none, and the guest residency (ns) at that record. */
+  readonly evidence: Float64Array;
+  readonly evidenceResidency: Float64Array;
+  /** Seq of the last failed placement since the last enable, 0 none. */
+  readonly placementFailed: Float64Array;
+  /** Seq of the event-create record. */
+  readonly createdAt: Float64Array;
+  /** Event number asked of perf, −1 not known. */
+  readonly config: Int32Array;
+  /** Backing.* */
+  readonly life: Uint8Array;
+  /** KVM asked for it to run: 0 no, 1 yes, 2 not known. */
+  readonly wanted: Uint8Array;
+  /** Last recorded perf_event state, STATE_UNKNOWN if none since the last change. */
+  readonly state: Int8Array;
+  /** 1: a release was recorded that the emulator has not asked for yet. */
+  private readonly releasedEarly: Uint8Array;
+
+  /** Attr id, sample period of the creation that was not the predicted one. */
+  private readonly recordedAttr: Int32Array;
+  private readonly recordedPeriod: U64s;
+  /** 1: the recorded creation was not the predicted one. */
+  private readonly mismatch: Uint8Array;
+
+  /** Set by the owner before each use. */
+  seq = 0;
+  residency = 0;
+  /** True while every creation is surely recorded: then one that is not recorded did not happen as predicted. */
+  expectCreates = false;
+  /** Predicted calls that no record fits, or records that no prediction fits. */
+  deviations = 0;
+  /** Recorded creations whose config and period equal the predicted ones, and those that do not. */
+  createsConfirmed = 0;
+  createsContradicted = 0;
+
+  constructor() {
+    const u64 = 6;
+    const f64 = 5;
+    const own = COUNTERS * (u64 * 8 + f64 * 8 + 2 * 4 + 5);
+    const bytes = Math.ceil(own / 8) * 8 + RecordedCreations.bytes;
+    this.buffer = new ArrayBuffer(bytes);
+    let at = 0;
+    const u64s = (): U64s => {
+      const view = new BigUint64Array(this.buffer, at, COUNTERS);
+      at += COUNTERS * 8;
+      return view;
+    };
+    const f64s = (): Float64Array => {
+      const view = new Float64Array(this.buffer, at, COUNTERS);
+      at += COUNTERS * 8;
+      return view;
+    };
+    this.pointer = u64s();
+    this.relLow = u64s();
+    this.relSpan = u64s();
+    this.offLow = u64s();
+    this.offSpan = u64s();
+    this.recordedPeriod = u64s();
+    this.settled = f64s();
+    this.evidence = f64s();
+    this.evidenceResidency = f64s();
+    this.placementFailed = f64s();
+    this.createdAt = f64s();
+    this.config = new Int32Array(this.buffer, at, COUNTERS);
+    at += COUNTERS * 4;
+    this.recordedAttr = new Int32Array(this.buffer, at, COUNTERS);
+    at += COUNTERS * 4;
+    const u8s = (): Uint8Array => {
+      const view = new Uint8Array(this.buffer, at, COUNTERS);
+      at += COUNTERS;
+      return view;
+    };
+    this.life = u8s();
+    this.wanted = u8s();
+    this.state = new Int8Array(this.buffer, at, COUNTERS);
+    at += COUNTERS;
+    this.releasedEarly = u8s();
+    this.mismatch = u8s();
+    this.creations = new RecordedCreations(this.buffer, Math.ceil(own / 8) * 8);
+    this.forget();
+  }
+
+  /** Nothing is known any more: the state before the first record and after lost records. */
+  forget(): void {
+    this.pointer.fill(0n);
+    this.creations.clear();
+    this.recordedPeriod.fill(0n);
+    this.relLow.fill(0n);
+    this.relSpan.fill(U64_MAX);
+    this.offLow.fill(0n);
+    this.offSpan.fill(U64_MAX);
+    this.settled.fill(0);
+    this.placementFailed.fill(0);
+    this.createdAt.fill(0);
+    this.config.fill(-1);
+    this.life.fill(Backing.unknown);
+    this.wanted.fill(2);
+    this.state.fill(STATE_UNKNOWN);
+    this.releasedEarly.fill(0);
+    this.mismatch.fill(0);
+    this.recordedAttr.fill(0);
+    this.evidence.fill(0);
+    this.evidenceResidency.fill(0);
+  }
+
+  // What the emulator asks (HostPerf).
+
+  create(counter: number, attr: BackingAttr): boolean {
+    this.releasedEarly[counter] = 0;
+    const recorded = this.creations.take(counter);
+    if (recorded === undefined) {
+      if (this.expectCreates) this.deviations++;
+      this.begin(counter, 0n, attr.config, attr.disabled ? 0 : 1);
+      this.createdAt[counter] = 0;
+      return true;
+    }
+    if (recorded.failed) return false;
+    this.claim(recorded, attr.disabled ? 0 : 1);
+    const config = recorded.config === attr.config;
+    if (config && (!attr.periodKnown || recorded.period === attr.samplePeriod)) {
+      this.createsConfirmed++;
+      this.mismatch[counter] = 0;
+    } else {
+      this.createsContradicted++;
+      this.mismatch[counter] = 1;
+    }
+    return true;
+  }
+
+  /** Makes a recorded creation the counter's event. */
+  private claim(recorded: RecordedCreation, wanted: number): void {
+    const { counter } = recorded;
+    this.begin(counter, recorded.pointer, recorded.config, wanted);
+    this.createdAt[counter] = recorded.seq;
+    this.recordedAttr[counter] = recorded.attr;
+    this.recordedPeriod[counter] = recorded.period;
+    if (recorded.placed) this.state[counter] = PerfEventState.active;
+    if (recorded.refusedAt !== 0) {
+      this.state[counter] = PerfEventState.error;
+      this.placementFailed[counter] = recorded.refusedAt;
+    }
+  }
+
+  enable(counter: number): void {
+    this.settle(counter);
+    this.wanted[counter] = 1;
+  }
+
+  disable(counter: number): void {
+    this.settle(counter);
+    this.wanted[counter] = 0;
+  }
+
+  release(counter: number): void {
+    this.releasedEarly[counter] = 0;
+    this.life[counter] = Backing.none;
+    this.pointer[counter] = 0n;
+    this.relLow[counter] = 0n;
+    this.relSpan[counter] = 0n;
+    this.wanted[counter] = 0;
+  }
+
+  countLow(counter: number): bigint {
+    this.settle(counter);
+    return this.relLow[counter]!;
+  }
+
+  countSpan(counter: number): bigint {
+    this.settle(counter);
+    return this.relSpan[counter]!;
+  }
+
+  rebase(counter: number): void {
+    this.settle(counter);
+    const low = this.relLow[counter]!;
+    const span = this.relSpan[counter]!;
+    // absolute = relative + offset: what the relative count loses, the offset takes over.
+    const offSpan = this.offSpan[counter]!;
+    if (span === U64_MAX || offSpan === U64_MAX || span + offSpan >= U64_MAX) {
+      this.offSpan[counter] = U64_MAX;
+    } else {
+      this.offLow[counter] = BigInt.asUintN(64, this.offLow[counter]! + low);
+      this.offSpan[counter] = offSpan + span;
+    }
+    this.relLow[counter] = 0n;
+    this.relSpan[counter] = 0n;
+  }
+
+  doubt(counter: number): void {
+    this.settle(counter);
+    this.wanted[counter] = 2;
+    // Creations and releases that are recorded need no doubt: reconcile() takes them over as they are.
+    if (this.expectCreates) return;
+    this.life[counter] = Backing.unknown;
+    const span = this.relSpan[counter]!;
+    const high = this.relLow[counter]! + span;
+    this.relLow[counter] = 0n;
+    this.relSpan[counter] = span === U64_MAX || high >= U64_MAX ? U64_MAX : high;
+    this.offSpan[counter] = U64_MAX;
+  }
+
+  // What the records say.
+
+  /** The counter whose backing event has this address, −1 none. */
+  counterOf(pointer: bigint): number {
+    if (pointer === 0n) return -1;
+    const table = this.pointer;
+    for (let i = 0; i < COUNTERS; i++) if (table[i] === pointer) return i;
+    return -1;
+  }
+
+  /** event-create: KVM made a backing event for a counter, or (failed) could not. */
+  created(creation: Omit<RecordedCreation, 'refusedAt' | 'placed' | 'seq'>): void {
+    if (!this.creations.add({ ...creation, seq: this.seq })) this.deviations++;
+  }
+
+  /** hw-add of an event that was created in the access that is still open; false if it is not one. */
+  placedEarly(pointer: bigint, error: number): boolean {
+    return this.creations.length > 0 && this.creations.placement(pointer, error, this.seq);
+  }
+
+  /** The address belongs to someone else now. */
+  disown(pointer: bigint): void {
+    const counter = this.counterOf(pointer);
+    if (counter >= 0) this.pointer[counter] = 0n;
+  }
+
+  /** A record with an exact count of perf's own. */
+  exactCount(counter: number, count: bigint): void {
+    this.settle(counter);
+    this.restsOnThis(counter);
+    const offSpan = this.offSpan[counter]!;
+    const relSpan = this.relSpan[counter]!;
+    const relLow = this.relLow[counter]!;
+    if (offSpan === 0n) {
+      this.relLow[counter] = sub(count, this.offLow[counter]!);
+      this.relSpan[counter] = 0n;
+      return;
+    }
+    if (offSpan === U64_MAX) {
+      // The first absolute count since the event or its history became unknown: it fixes the offset.
+      if (relSpan === U64_MAX) {
+        this.relLow[counter] = count;
+        this.relSpan[counter] = 0n;
+        this.offLow[counter] = 0n;
+        this.offSpan[counter] = 0n;
+      } else {
+        this.offLow[counter] = sub(sub(count, relLow), relSpan);
+        this.offSpan[counter] = relSpan;
+      }
+      return;
+    }
+    // rel ∈ [count − off.high, count − off.low] ∩ what is known already.
+    const low = sub(sub(count, this.offLow[counter]!), offSpan);
+    if (relSpan === U64_MAX) {
+      this.relLow[counter] = low;
+      this.relSpan[counter] = offSpan;
+    } else this.intersect(counter, low, offSpan);
+    // And the same record narrows the offset: off = count − rel.
+    const span = this.relSpan[counter]!;
+    this.offLow[counter] = sub(sub(count, this.relLow[counter]!), span);
+    this.offSpan[counter] = span;
+  }
+
+  /** A record with a count that may be stale: the true one is not below it. */
+  countAtLeast(counter: number, count: bigint): void {
+    this.settle(counter);
+    if (this.offSpan[counter] !== 0n) return;
+    const low = sub(count, this.offLow[counter]!);
+    const span = this.relSpan[counter]!;
+    if (span === 0n || span === U64_MAX) return;
+    const up = sub(low, this.relLow[counter]!);
+    if (up <= span) {
+      this.relLow[counter] = low;
+      this.relSpan[counter] = span - up;
+      this.restsOnThis(counter);
+    }
+  }
+
+  /** event-enable was called: an ERROR state is cleared first (semantics F.1). */
+  enabled(counter: number): void {
+    this.settle(counter);
+    this.wanted[counter] = 1;
+    this.placementFailed[counter] = 0;
+    this.state[counter] = STATE_UNKNOWN;
+  }
+
+  disabled(counter: number): void {
+    this.settle(counter);
+    this.wanted[counter] = 0;
+    this.state[counter] = PerfEventState.off;
+    this.placementFailed[counter] = 0;
+  }
+
+  /** hw-add: `error` 0 placed, negative refused; a pinned event that is refused goes to ERROR until the next enable. */
+  placed(counter: number, error: number): void {
+    this.settle(counter);
+    if (error === 0) {
+      this.state[counter] = PerfEventState.active;
+      this.placementFailed[counter] = 0;
+    } else {
+      this.state[counter] = PerfEventState.error;
+      this.placementFailed[counter] = this.seq;
+    }
+  }
+
+  taken(counter: number): void {
+    this.settle(counter);
+    if (this.state[counter] === PerfEventState.active)
+      this.state[counter] = PerfEventState.inactive;
+  }
+
+  /** A record that carries the event's state. */
+  stateIs(counter: number, state: number): void {
+    this.settle(counter);
+    this.state[counter] = state;
+    if (state === PerfEventState.error) {
+      if (this.placementFailed[counter] === 0) this.placementFailed[counter] = this.seq;
+    } else this.placementFailed[counter] = 0;
+  }
+
+  /** event-release: the event is gone; its count stays until the emulator folds it. */
+  released(counter: number): void {
+    this.settle(counter);
+    this.releasedEarly[counter] = 1;
+    this.wanted[counter] = 0;
+    this.pointer[counter] = 0n;
+    this.state[counter] = PerfEventState.off;
+  }
+
+  /** Ties an event of unknown counter to `counter`: a read of it was seen inside the guest's access to that counter. */
+  bind(counter: number, pointer: bigint, count: bigint): void {
+    if (this.pointer[counter] !== 0n) return;
+    this.pointer[counter] = pointer;
+    if (this.life[counter] === Backing.unknown) this.life[counter] = Backing.live;
+    this.exactCount(counter, count);
+  }
+
+  /** True when a creation or release was recorded that the emulator has not asked for, or asked for otherwise. */
+  get pending(): boolean {
+    if (this.creations.length > 0) return true;
+    for (let i = 0; i < COUNTERS; i++) {
+      if (this.releasedEarly[i] !== 0 || this.mismatch[i] !== 0) return true;
+    }
+    return false;
+  }
+
+  /**
+   * Ends an access: events that were created or released without the emulator asking for exactly that (its state was not
+   * known well enough, or the rules do not fit) are taken over as recorded. Returns what the creations say.
+   */
+  reconcile(
+    attrOf: (id: number) => PerfEventAttr | undefined,
+  ): { counter: number; attr: BackingAttr }[] {
+    for (let next = this.creations.take(-1); next !== undefined; next = this.creations.take(-1)) {
+      this.deviations++;
+      if (next.failed) continue;
+      this.claim(next, 2);
+      this.mismatch[next.counter] = 1;
+      this.releasedEarly[next.counter] = 0;
+    }
+    const adopted: { counter: number; attr: BackingAttr }[] = [];
+    for (let i = 0; i < COUNTERS; i++) {
+      if (this.releasedEarly[i] !== 0) {
+        // What became of its count is the emulator's to say; from here on it does not move.
+        this.releasedEarly[i] = 0;
+        this.deviations++;
+      }
+      if (this.mismatch[i] === 0) continue;
+      this.mismatch[i] = 0;
+      const attr = attrOf(this.recordedAttr[i]!);
+      if (attr === undefined) continue;
+      const disabled = (attr.attrFlags & ATTR_DISABLED) !== 0n;
+      this.wanted[i] = disabled ? 0 : 1;
+      adopted.push({
+        counter: i,
+        attr: {
+          config: this.config[i]!,
+          wide: (attr.config1 & 1n) !== 0n,
+          samplePeriod: this.recordedPeriod[i]!,
+          periodKnown: true,
+          excludeUser: (attr.attrFlags & ATTR_EXCLUDE_USER) !== 0n,
+          excludeKernel: (attr.attrFlags & ATTR_EXCLUDE_KERNEL) !== 0n,
+          disabled,
+        },
+      });
+    }
+    return adopted;
+  }
+
+  /** True from the recorded release of the event until the emulator asked for it. */
+  wasReleasedNow(counter: number): boolean {
+    return this.releasedEarly[counter] !== 0;
+  }
+
+  /** True while it may move when the guest runs. */
+  mayCount(counter: number): boolean {
+    if (this.life[counter] === Backing.none || this.wanted[counter] === 0) return false;
+    return this.placementFailed[counter] === 0;
+  }
+
+  private restsOnThis(counter: number): void {
+    this.evidence[counter] = this.seq;
+    this.evidenceResidency[counter] = this.residency;
+  }
+
+  private begin(counter: number, pointer: bigint, config: number, wanted: number): void {
+    this.pointer[counter] = pointer;
+    this.life[counter] = Backing.live;
+    this.relLow[counter] = 0n;
+    this.relSpan[counter] = 0n;
+    this.offLow[counter] = 0n;
+    this.offSpan[counter] = 0n;
+    this.settled[counter] = this.residency;
+    this.restsOnThis(counter);
+    this.placementFailed[counter] = 0;
+    this.config[counter] = config;
+    this.wanted[counter] = wanted;
+    this.state[counter] = STATE_UNKNOWN;
+  }
+
+  /** Puts the growth since the last look into the interval. */
+  private settle(counter: number): void {
+    const ns = this.residency - this.settled[counter]!;
+    if (ns <= 0) return;
+    this.settled[counter] = this.residency;
+    const span = this.relSpan[counter]!;
+    if (span === U64_MAX || !this.mayCount(counter)) return;
+    const config = this.config[counter]!;
+    const grown = span + BigInt(Math.ceil(ns * eventCeilingPerNs(config < 0 ? undefined : config)));
+    this.relSpan[counter] = grown >= U64_MAX ? U64_MAX : grown;
+  }
+
+  private intersect(counter: number, low: bigint, span: bigint): void {
+    const oldLow = this.relLow[counter]!;
+    const oldHigh = oldLow + this.relSpan[counter]!;
+    const high = low + span;
+    // Relative counts start at 0 and stay far below 2^63: a low end that wrapped is a small negative one.
+    const from = low >= 1n << 63n ? oldLow : low > oldLow ? low : oldLow;
+    const to = high >= 1n << 64n ? BigInt.asUintN(64, high) : high;
+    const upper = to < oldHigh ? to : oldHigh;
+    if (upper < from) {
+      // The record contradicts what was derived: the record wins.
+      this.deviations++;
+      this.relLow[counter] = low;
+      this.relSpan[counter] = span;
+      return;
+    }
+    this.relLow[counter] = from;
+    this.relSpan[counter] = upper - from;
+  }
+}

@@ -1,0 +1,100 @@
+import { arm64RuleSet, ruleSets } from '../arch/rule-sets.ts';
+import { UsageError } from '../domain/errors.ts';
+import type { Event } from '../domain/event-chunk.ts';
+import type { EventKind } from '../domain/event-kind.ts';
+import type { PerfEventAttr, RecordingFacts, VcpuFact } from '../domain/log-facts.ts';
+import { NOTHING_WITHHELD, type Withheld, withheldKey } from './evidence.ts';
+import type { CheckpointStore, Cursor, ReplayChunk, ReplayLimit, ReplaySource } from './replay.ts';
+import type { ReplayConfig } from './replayer.ts';
+import { chooseRuleSet, type RuleSetChoice, scanVmFacts, VM_FACT_KINDS } from './vm-facts.ts';
+
+/** What a replay needs of a log; the SQLite log satisfies it, and so does a log in memory. */
+export interface ReplayLog {
+  readonly firstTime: bigint | undefined;
+  readonly lastTime: bigint | undefined;
+  readonly eventCount: number;
+  kindCounts(): ReadonlyMap<EventKind, number>;
+  imports(): readonly { readonly source: number; readonly facts: RecordingFacts }[];
+  vcpus(): readonly VcpuFact[];
+  attr(id: number): PerfEventAttr | undefined;
+  name(id: number): string;
+  chunks(range?: {
+    readonly after?: Cursor;
+    readonly kinds?: ReadonlySet<EventKind>;
+  }): Iterable<ReplayChunk>;
+  checkpoints(key: string): CheckpointStore;
+  /** Time (running maximum) of an event; undefined when there is no such event. */
+  timeOf(seq: number): bigint | undefined;
+  /** The `count` events before `seq` in log order, oldest first. */
+  eventsBefore(seq: number, count: number): readonly Event[];
+}
+
+/** Choices a person can make about a replay. */
+export interface ReplayChoices {
+  /** Rule set by name; default: by the recording. */
+  readonly rules?: string;
+  readonly withheld?: Withheld;
+}
+
+/** A log made ready: everything that is fixed before the first event. */
+export interface PreparedReplay {
+  readonly config: ReplayConfig;
+  readonly source: ReplaySource;
+  readonly checkpoints: CheckpointStore;
+  readonly ruleSet: RuleSetChoice;
+}
+
+/** Changes whenever the same events would replay to another state: old checkpoints are then ignored. */
+const REPLAY_VERSION = 1;
+
+/** Bit 0 of config1 asks the arm64 PMU driver for a 64-bit counter (semantics A.4). */
+const CONFIG1_LONG = 1n;
+
+/** Scans a log for its VM's constants and chooses the rules. UsageError for an unknown rule set. */
+export function prepareReplay(log: ReplayLog, choices: ReplayChoices = {}): PreparedReplay {
+  const vcpus = log.vcpus();
+  const tids = new Map(vcpus.map((vcpu) => [vcpu.tid, vcpu.slot]));
+  const facts = scanVmFacts(
+    log.chunks({ kinds: VM_FACT_KINDS }),
+    (id) => {
+      const attr = log.attr(id);
+      return attr === undefined ? undefined : (attr.config1 & CONFIG1_LONG) !== 0n;
+    },
+    (tid) => tids.get(tid) ?? -1,
+  );
+  const imports = log.imports();
+  const hosts = imports.filter((row) => row.facts.role === 'host');
+  const release = hosts.find((row) => row.facts.kernelRelease !== undefined)?.facts.kernelRelease;
+  const ruleSet = chooseRuleSet(choices.rules, release, facts);
+  const rules = arm64RuleSet(ruleSet.name);
+  if (rules === undefined) {
+    const names = [...ruleSets()].filter(([, info]) => info.selectable).map(([name]) => name);
+    throw new UsageError(
+      `no rule set ${ruleSet.name}`,
+      `one of: ${names.join(', ')} (vpmu models tells them apart)`,
+    );
+  }
+  const withheld = choices.withheld ?? NOTHING_WITHHELD;
+  const recordedKinds = new Set(log.kindCounts().keys());
+  const config: ReplayConfig = {
+    rules,
+    facts,
+    vcpus,
+    recordedKinds,
+    withheld,
+    guestSources: new Set(
+      imports.filter((row) => row.facts.role === 'guest').map((row) => row.source),
+    ),
+    attr: (id) => log.attr(id),
+    epoch: log.firstTime ?? 0n,
+    resolution: Math.max(1, ...hosts.map((row) => row.facts.timeResolution)),
+  };
+  const key = `replay${REPLAY_VERSION}/${ruleSet.name}/${withheldKey(withheld)}/${imports.length}/${log.eventCount}`;
+  return { config, source: log, checkpoints: log.checkpoints(key), ruleSet };
+}
+
+/** The limit that stops after `seq`; undefined when the log has no such event. */
+export function limitAtSeq(log: ReplayLog, seq: number): ReplayLimit | undefined {
+  const timeOfSeq = log.timeOf(seq);
+  return timeOfSeq === undefined ? undefined : { seq, timeOfSeq };
+}

@@ -1,0 +1,163 @@
+import { defer, from, map, type Observable, takeWhile } from 'rxjs';
+import type { EventChunk } from '../domain/event-chunk.ts';
+import type { Observation } from './observation.ts';
+import { type ReplayConfig, Replayer } from './replayer.ts';
+
+/** Opaque position in the log's order, as the log hands it out. */
+export type Cursor = readonly number[];
+
+/** A saved state: everything up to `cursor` is applied. */
+export interface ReplayCheckpoint {
+  /** Events applied. */
+  readonly ordinal: number;
+  /** Running maximum of their times, ns. */
+  readonly time: bigint;
+  readonly cursor: Cursor;
+  readonly state: Uint8Array;
+}
+
+/** Where checkpoints are kept; the log implements it. */
+export interface CheckpointStore {
+  /** The last checkpoint with time ≤ `time`, or with time < `before`. */
+  nearest(
+    limit: { readonly time: bigint } | { readonly before: bigint },
+  ): ReplayCheckpoint | undefined;
+  save(checkpoint: ReplayCheckpoint): void;
+}
+
+/** A chunk with the position after its last event. */
+export interface ReplayChunk extends EventChunk {
+  readonly cursor: Cursor;
+}
+
+/** The events of a log in replay order, from after a cursor. Pulled: nothing is read that nobody asked for. */
+export interface ReplaySource {
+  chunks(range: { readonly after?: Cursor }): Iterable<ReplayChunk>;
+}
+
+/** Where a replay stops: after all events with time ≤ `time`, or after the event `seq` (whose time is `timeOfSeq`). */
+export type ReplayLimit =
+  | { readonly time: bigint }
+  | { readonly seq: number; readonly timeOfSeq: bigint };
+
+/** Where a replay stops and where its checkpoints are. */
+export interface ReplayOptions {
+  readonly limit?: ReplayLimit;
+  readonly checkpoints?: CheckpointStore;
+  /** Events between two checkpoints at least. */
+  readonly checkpointEvery?: number;
+}
+
+/** One chunk after it was applied. */
+export interface ReplayStep {
+  readonly chunk: ReplayChunk;
+  /** Events of the chunk that were applied: all, but for the last step of a limited replay. */
+  readonly applied: number;
+  readonly observations: readonly Observation[];
+  /** The state after the step; the same object in every step. */
+  readonly replayer: Replayer;
+  /** True when the limit was reached. */
+  readonly done: boolean;
+}
+
+/** Measured knee (docs/performance.md): seeking costs at most this many events, and checkpoints stay a small part of the file. */
+export const CHECKPOINT_EVERY = 16384;
+
+/** How many events of the chunk lie before the limit, given the running maximum of time before it. */
+function eventsWithin(
+  chunk: EventChunk,
+  limit: ReplayLimit | undefined,
+  runningTime: bigint,
+): number {
+  if (limit === undefined) return chunk.length;
+  if ('seq' in limit) {
+    // In log order an event with a larger seq can come first (merged runs): look for the event itself.
+    const at = chunk.seq.subarray(0, chunk.length).indexOf(limit.seq);
+    return at < 0 ? chunk.length : at + 1;
+  }
+  let time = runningTime;
+  for (let i = 0; i < chunk.length; i++) {
+    if (chunk.time[i]! > time) time = chunk.time[i]!;
+    if (time > limit.time) return i;
+  }
+  return chunk.length;
+}
+
+/**
+ * Replays a log: one step per chunk, in order, from the nearest checkpoint before the limit or from the start. Cold:
+ * each subscription replays anew. Saves checkpoints as it passes them. The last step has `done` set when there is a
+ * limit and it was reached; a replay without events before the limit emits one step with nothing applied.
+ */
+export function replay(
+  source: ReplaySource,
+  config: ReplayConfig,
+  options: ReplayOptions = {},
+): Observable<ReplayStep> {
+  const { limit, checkpoints, checkpointEvery = CHECKPOINT_EVERY } = options;
+  return defer(() => {
+    const replayer = new Replayer(config);
+    let ordinal = 0;
+    let lastSaved = 0;
+    let time = 0n;
+    let start: ReplayCheckpoint | undefined;
+    // Without a limit every observation is wanted, so a later start would lose some.
+    if (limit !== undefined && checkpoints !== undefined) {
+      start = checkpoints.nearest(
+        'seq' in limit ? { before: limit.timeOfSeq } : { time: limit.time },
+      );
+    }
+    if (start !== undefined) {
+      replayer.restore(start.state);
+      ordinal = start.ordinal;
+      lastSaved = start.ordinal;
+      time = start.time;
+    }
+    return from(source.chunks(start === undefined ? {} : { after: start.cursor })).pipe(
+      map((chunk): ReplayStep => {
+        const applied = eventsWithin(chunk, limit, time);
+        const reached =
+          limit !== undefined &&
+          (applied < chunk.length ||
+            ('seq' in limit && applied > 0 && chunk.seq[applied - 1] === limit.seq));
+        const observations: Observation[] = [];
+        replayer.apply(chunk, 0, applied, (observation) => observations.push(observation));
+        for (let i = 0; i < applied; i++) if (chunk.time[i]! > time) time = chunk.time[i]!;
+        ordinal += applied;
+        if (checkpoints !== undefined && !reached && ordinal - lastSaved >= checkpointEvery) {
+          checkpoints.save({
+            ordinal,
+            time,
+            cursor: chunk.cursor,
+            state: replayer.snapshot(),
+          });
+          lastSaved = ordinal;
+        }
+        return { chunk, applied, observations, replayer, done: reached };
+      }),
+      takeWhile((step) => !step.done, true),
+    );
+  });
+}
+
+/**
+ * Subscribes to a replay, which runs to its end before this returns, and hands every step to `take`. Throws what the
+ * replay throws. Returns the last step, undefined if there was none.
+ */
+export function runReplay(
+  steps: Observable<ReplayStep>,
+  take?: (step: ReplayStep) => void,
+): ReplayStep | undefined {
+  let last: ReplayStep | undefined;
+  let failure: { readonly error: unknown } | undefined;
+  steps.subscribe({
+    next(step) {
+      last = step;
+      take?.(step);
+    },
+    error(error: unknown) {
+      failure = { error };
+    },
+  });
+  if (failure !== undefined) throw failure.error;
+  return last;
+}

@@ -1,0 +1,586 @@
+import { PmuRegister, registerByCode, sysregCode } from '../arch/arm64-registers.ts';
+import type { Arm64RuleSet } from '../arch/arm64-rules.ts';
+import { EventFlag, RegisterSpace, registerSpace } from '../domain/event-kind.ts';
+import type { PerfEventAttr } from '../domain/log-facts.ts';
+import { U64_MAX } from '../domain/u64.ts';
+import { Pmuv3 } from '../emulator/pmuv3.ts';
+import { type AccessResult, accessResult, type Pmuv3Config } from '../emulator/pmuv3-config.ts';
+import { UNCERTAINTY_REASONS } from '../emulator/uncertainty.ts';
+import { GuestResidency, Residency } from './guest-residency.ts';
+import type { Observation, ReplayTallies, Verdict } from './observation.ts';
+import { Backing, COUNTERS, RecordedPerf } from './recorded-perf.ts';
+import type { VcpuFacts } from './vm-facts.ts';
+
+const PMCR = sysregCode(3, 3, 9, 12, 0);
+const PMCEID0 = sysregCode(3, 3, 9, 12, 6);
+const PMCEID1 = sysregCode(3, 3, 9, 12, 7);
+const PMCCNTR = sysregCode(3, 3, 9, 13, 0);
+const PMCR_N_BITS = 0xf800n;
+const PMCR_IDENTITY_BITS = 0xffff0000n;
+
+/** Words of a snapshot that are this class's own. */
+const OWN_NUMBERS = 23;
+const OWN_U64S = 3;
+const OWN_WORDS = OWN_NUMBERS + OWN_U64S;
+
+/** The register code of counter `i` in its direct form. */
+export function counterCode(i: number): number {
+  return i === 31 ? PMCCNTR : sysregCode(3, 3, 14, 8 + (i >> 3), i & 7);
+}
+
+/** What never changes while one vCPU is replayed. */
+export interface VcpuReplayOptions {
+  readonly slot: number;
+  readonly facts: VcpuFacts;
+  readonly rules: Arm64RuleSet;
+  /** Step of the recorded times, ns. */
+  readonly resolution: number;
+  /** True when this log records guest-enter and guest-exit. */
+  readonly entersRecorded: boolean;
+  readonly overflowsRecorded: boolean;
+  readonly createsRecorded: boolean;
+  /** True when this log records pmcr-handle: the first run is then seen as one outside any access. */
+  readonly pmcrHandlesRecorded: boolean;
+  readonly attr: (id: number) => PerfEventAttr | undefined;
+}
+
+/**
+ * One vCPU while it is replayed: its emulated PMU, the recorded life of the backing events, where its thread is, and
+ * the register access that is open. All of it is in `snapshot()`.
+ */
+export class VcpuReplay {
+  readonly slot: number;
+  readonly pmu: Pmuv3;
+  readonly perf = new RecordedPerf();
+  readonly residency: GuestResidency;
+  /** Physical CPU the thread was last seen on, −1 unknown. */
+  pcpu = -1;
+  /** Seq of the last guest-enter, 0 none. */
+  enteredAt = 0;
+  readonly tallies: ReplayTallies = {
+    unrecordedReads: 0,
+    unrecordedWrites: 0,
+    irqConfirmed: 0,
+    irqUnknown: 0,
+    irqContradicted: 0,
+  };
+
+  /** PMU accesses of the guest that were completed. */
+  accesses = 0;
+
+  // The open access: records of it were seen, its end not yet.
+  private open = false;
+  private openWrite = false;
+  private openCode = 0;
+  private openFlags = 0;
+  private openSeq = 0;
+  /** Value a KVM step inside the open access told (counter-set, event-type-set, …). */
+  private stepKnown = false;
+  private stepValue = 0n;
+  private firstRunOpen = false;
+  /** The last event-read inside the open access whose event no counter is known to own. */
+  private strayPointer = 0n;
+  private strayCount = 0n;
+
+  private readonly options: VcpuReplayOptions;
+  private readonly result: AccessResult = accessResult();
+  private readonly config: Pmuv3Config;
+
+  constructor(options: VcpuReplayOptions) {
+    this.slot = options.slot;
+    this.options = options;
+    this.residency = new GuestResidency(options.resolution);
+    const { facts } = options;
+    this.config = {
+      pmcrN: facts.pmcrN?.value ?? 31,
+      pmuVer: facts.wideCounters?.value === true ? 6 : 5,
+      hostPmuVer: facts.wideCounters?.value === true ? 6 : 5,
+      el0Aarch32: facts.el0Aarch32?.value ?? false,
+      el2: false,
+      el3: false,
+      hostPmceid0: facts.pmceid0?.value,
+      hostPmceid1: facts.pmceid1?.value,
+      pmcrIdentity: (facts.pmcrIdentity?.value ?? 0n) << 16n,
+      pmcrUnknownMask: 0n,
+      pmuPresent: true,
+    };
+    this.pmu = new Pmuv3(this.config, options.rules, this.perf);
+  }
+
+  /** Bits of the counters that exist: 0..N−1 and 31. */
+  get validCounters(): number {
+    return ((2 ** this.config.pmcrN - 1) | (1 << 31)) >>> 0;
+  }
+
+  /** Tells all parts which event is applied and how much guest time is behind it; call before anything else. */
+  at(seq: number, now: number): void {
+    this.pmu.seq = seq;
+    this.perf.seq = seq;
+    this.perf.residency = this.residency.upTo(now);
+  }
+
+  /** The vCPU enters guest mode. */
+  enter(seq: number, now: number): void {
+    this.playFirstRun();
+    this.close(now);
+    this.takeOverEvents();
+    this.pmu.guestEnter();
+    this.fullyRecorded();
+    this.enteredAt = seq;
+    this.residency.change(Residency.guest, now);
+  }
+
+  exit(now: number): void {
+    this.residency.change(Residency.host, now);
+    this.perf.residency = this.residency.total;
+    this.pmu.guestExit();
+  }
+
+  scheduledOut(now: number): void {
+    if (this.residency.mode !== Residency.host) this.residency.change(Residency.host, now);
+  }
+
+  scheduledIn(now: number): void {
+    if (!this.options.entersRecorded && !this.open) this.residency.change(Residency.maybe, now);
+  }
+
+  /** From here on nothing that happens to this vCPU began before the recording (or before a loss). */
+  private fullyRecorded(): void {
+    this.perf.expectCreates = this.options.createsRecorded;
+  }
+
+  /** A record made before the access is done: the tracepoint or a probe at handler entry. */
+  accessBegins(
+    seq: number,
+    now: number,
+    write: boolean,
+    code: number,
+    flags: number,
+    value: bigint,
+  ): void {
+    const space = registerSpace(flags);
+    const sameAccess =
+      this.open &&
+      this.openWrite === write &&
+      this.openCode === code &&
+      registerSpace(this.openFlags) === space &&
+      (this.openFlags & EventFlag.trap) !== 0 &&
+      (flags & EventFlag.trap) === 0;
+    if (!sameAccess) {
+      this.playFirstRun();
+      this.close(now);
+      if (this.residency.mode !== Residency.host) {
+        this.residency.change(Residency.host, now);
+        this.perf.residency = this.residency.total;
+      }
+      this.fullyRecorded();
+      this.open = true;
+      this.openWrite = write;
+      this.openCode = code;
+      this.openSeq = seq;
+      this.stepKnown = false;
+      this.strayPointer = 0n;
+    }
+    this.openFlags = flags;
+    if (write && (flags & (EventFlag.trap | EventFlag.noValue)) === 0) {
+      this.stepKnown = true;
+      this.stepValue = value;
+    }
+  }
+
+  /** The handler returned: predict, compare, adopt. Undefined for writes and for reads without a recorded value. */
+  accessCompletes(
+    seq: number,
+    now: number,
+    time: bigint,
+    write: boolean,
+    code: number,
+    flags: number,
+    value: bigint,
+  ): Observation | undefined {
+    if (this.residency.mode !== Residency.host) {
+      this.residency.change(Residency.host, now);
+      this.perf.residency = this.residency.total;
+    }
+    this.playFirstRun();
+    this.markPossibleOverflows();
+    const observation = write
+      ? this.completeWrite(seq, time, code, flags, value)
+      : this.completeRead(seq, time, code, flags, value);
+    this.accesses++;
+    this.endAccess(now);
+    this.fullyRecorded();
+    return observation;
+  }
+
+  /** A KVM step inside an access: the value it shows stands in when the access's own value is not recorded. */
+  step(value: bigint): void {
+    if (!this.open || this.stepKnown) return;
+    this.stepKnown = true;
+    this.stepValue = value;
+  }
+
+  /** pmcr-handle: inside an access one of its steps, outside of one what the first run does (rule reloadAtFirstRun). */
+  pmcrHandled(value: bigint): void {
+    if (this.open) this.step(value);
+    else if (this.accesses === 0) this.firstRunOpen = true;
+  }
+
+  /** The first run's steps are recorded after its pmcr-handle: it is played when they are over. */
+  private playFirstRun(): void {
+    if (!this.firstRunOpen) return;
+    this.firstRunOpen = false;
+    this.pmu.firstRun();
+    this.takeOverEvents();
+  }
+
+  /** KVM resets the vPMU. */
+  reset(): void {
+    this.playFirstRun();
+    this.pmu.vcpuReset();
+    if (this.accesses === 0 && this.enteredAt === 0 && !this.options.pmcrHandlesRecorded)
+      this.pmu.setHasRun(false);
+  }
+
+  get accessIsOpen(): boolean {
+    return this.open;
+  }
+
+  /** An event-read of an event no counter is known to own. */
+  strayRead(pointer: bigint, count: bigint): void {
+    this.strayPointer = pointer;
+    this.strayCount = count;
+  }
+
+  /** The vGIC was told a new level of the PMU's interrupt. */
+  irqLevel(level: number): void {
+    const predicted = this.pmu.lineLevel();
+    if (predicted === undefined) this.tallies.irqUnknown++;
+    else if (predicted === level) this.tallies.irqConfirmed++;
+    else this.tallies.irqContradicted++;
+  }
+
+  /** Userspace read a counter (KVM_GET_ONE_REG): not a guest read, but it shows a value nobody knew yet. */
+  userspaceCounter(counter: number, value: bigint): void {
+    this.pmu.read(counterCode(counter), RegisterSpace.sysreg, 1, this.result);
+    if (!this.result.undef && this.result.span === U64_MAX) {
+      this.pmu.adopt(counterCode(counter), RegisterSpace.sysreg, value);
+    }
+  }
+
+  /** Records were lost: nothing is known until records tell again. */
+  forget(now: number): void {
+    this.open = false;
+    this.strayPointer = 0n;
+    this.pmu.forget();
+    this.perf.forget();
+    this.perf.expectCreates = false;
+    this.residency.change(Residency.maybe, now);
+  }
+
+  private completeWrite(
+    seq: number,
+    time: bigint,
+    code: number,
+    flags: number,
+    value: bigint,
+  ): Observation | undefined {
+    const space = registerSpace(flags);
+    if ((flags & EventFlag.failed) !== 0)
+      return this.completeRefusedWrite(seq, time, code, flags, value);
+    if ((flags & EventFlag.noValue) !== 0) {
+      this.tallies.unrecordedWrites++;
+      this.pmu.writeUnknown(code, space, 1);
+      return undefined;
+    }
+    this.pmu.write(code, space, value, 1, this.result);
+    if (!this.result.undef) return undefined;
+    // The model refuses what KVM took.
+    return this.observation(seq, time, code, flags, value, 'contradicted');
+  }
+
+  /** A write that KVM refused must be one the model refuses, at EL1 or at EL0 (the level is not recorded). */
+  private completeRefusedWrite(
+    seq: number,
+    time: bigint,
+    code: number,
+    flags: number,
+    value: bigint,
+  ): Observation {
+    const space = registerSpace(flags);
+    const before = this.snapshot();
+    this.pmu.write(code, space, value, 1, this.result);
+    if (!this.result.undef) {
+      this.restore(before);
+      this.pmu.write(code, space, value, 0, this.result);
+    }
+    const { undef, outcomeUnknown } = this.result;
+    this.restore(before);
+    const verdict = undef ? 'confirmed' : outcomeUnknown ? 'unknown' : 'contradicted';
+    return this.observation(seq, time, code, flags, value, verdict);
+  }
+
+  private completeRead(
+    seq: number,
+    time: bigint,
+    code: number,
+    flags: number,
+    value: bigint,
+  ): Observation | undefined {
+    const space = registerSpace(flags);
+    const out = this.result;
+    const refused = (flags & EventFlag.failed) !== 0;
+    const hidden = this.hideWhatOnlyThisReadShows(code, seq);
+    this.pmu.read(code, space, 1, out);
+    if (hidden) this.pmu.reconfigure(this.config);
+    if (refused && !out.undef) this.pmu.read(code, space, 0, out);
+    if (out.counter >= 0 && this.strayPointer !== 0n) {
+      this.perf.bind(out.counter, this.strayPointer, this.strayCount);
+      this.pmu.read(code, space, 1, out);
+    }
+    if (!refused && (flags & EventFlag.noValue) !== 0) {
+      this.tallies.unrecordedReads++;
+      return undefined;
+    }
+    const verdict = this.judge(code, space, value, refused);
+    const observation = this.observation(seq, time, code, flags, value, verdict);
+    if (!refused && (verdict !== 'confirmed' || out.counter >= 0))
+      this.pmu.adopt(code, space, value);
+    return observation;
+  }
+
+  /** A constant must not be predicted from the very read that shows it. */
+  private hideWhatOnlyThisReadShows(code: number, seq: number): boolean {
+    if (code !== PMCR && code !== PMCEID0 && code !== PMCEID1) return false;
+    const { facts } = this.options;
+    const sole = (fact: { first: number; second: number } | undefined): boolean =>
+      fact === undefined || (fact.second === 0 && fact.first === seq);
+    this.pmu.reconfigure({
+      ...this.config,
+      pmcrUnknownMask:
+        (sole(facts.pmcrN) ? PMCR_N_BITS : 0n) |
+        (sole(facts.pmcrIdentity) ? PMCR_IDENTITY_BITS : 0n),
+      hostPmceid0: sole(facts.pmceid0) ? undefined : facts.pmceid0?.value,
+      hostPmceid1: sole(facts.pmceid1) ? undefined : facts.pmceid1?.value,
+    });
+    return true;
+  }
+
+  private markPossibleOverflows(): void {
+    if (this.options.overflowsRecorded) return;
+    for (let i = 0; i < COUNTERS; i++) {
+      if (this.perf.life[i] !== Backing.none && this.pmu.overflowPossible(i))
+        this.pmu.markOverflowPossible(i);
+    }
+  }
+
+  private judge(code: number, space: RegisterSpace, recorded: bigint, refused: boolean): Verdict {
+    const out = this.result;
+    if (out.outcomeUnknown) return 'unknown';
+    if (out.undef || refused) return out.undef === refused ? 'confirmed' : 'contradicted';
+    if (out.span !== 0n) {
+      if (out.span === U64_MAX) return 'unknown';
+      return BigInt.asUintN(out.width, recorded - out.low) <= out.span ? 'bounded' : 'contradicted';
+    }
+    if (out.unknownBits === 0n) return out.low === recorded ? 'confirmed' : 'contradicted';
+    if (((out.low ^ recorded) & ~out.unknownBits & U64_MAX) !== 0n) return 'contradicted';
+    const telling = this.tellingBits(code, space);
+    return (out.unknownBits & telling) === telling ? 'unknown' : 'bounded';
+  }
+
+  /** The bits of a register that say something; if none of them is known, nothing is. */
+  private tellingBits(code: number, space: RegisterSpace): bigint {
+    switch (registerByCode(code, space)?.row.register) {
+      case PmuRegister.pmcr:
+        return 0xffn;
+      case PmuRegister.selr:
+        return 0x1fn;
+      case PmuRegister.userenr:
+        return 0xfn;
+      case PmuRegister.evtyper:
+      case PmuRegister.xevtyper:
+      case PmuRegister.ccfiltr:
+        return 0xc000_ffffn;
+      case PmuRegister.ceid0:
+      case PmuRegister.ceid1:
+        return U64_MAX;
+      default:
+        return BigInt(this.validCounters);
+    }
+  }
+
+  /** Why the last prediction is not exact. */
+  private uncertainty(
+    code: number,
+    space: RegisterSpace,
+  ): { readonly reason: string; readonly since: number } {
+    const out = this.result;
+    const told = (reason: number, since: number): { reason: string; since: number } => ({
+      reason: UNCERTAINTY_REASONS[reason]?.code ?? '',
+      since: Math.max(0, since),
+    });
+    if (out.counter >= 0) {
+      const view = this.pmu.counterView(out.counter);
+      return told(view.reason, view.since);
+    }
+    const match = registerByCode(code, space);
+    switch (match?.row.register) {
+      case PmuRegister.evtyper:
+      case PmuRegister.ccfiltr: {
+        const view = this.pmu.counterView(
+          match.row.register === PmuRegister.ccfiltr ? 31 : match.index,
+        );
+        return told(view.typeReason, view.typeSince);
+      }
+      case PmuRegister.ceid0:
+      case PmuRegister.ceid1:
+        return { reason: 'constant-not-seen-elsewhere', since: 0 };
+      default: {
+        const plain = match?.row.name.replace('CLR', 'SET');
+        const view = this.pmu.registerViews().find((register) => register.name === plain);
+        if (view === undefined || view.reason === 0)
+          return { reason: 'constant-not-seen-elsewhere', since: 0 };
+        return told(view.reason, view.since);
+      }
+    }
+  }
+
+  private observation(
+    seq: number,
+    time: bigint,
+    code: number,
+    flags: number,
+    recorded: bigint,
+    verdict: Verdict,
+  ): Observation {
+    const out = this.result;
+    const exact = verdict === 'confirmed';
+    const why = exact ? undefined : this.uncertainty(code, registerSpace(flags));
+    return {
+      seq,
+      time,
+      vcpu: this.slot,
+      code,
+      space: registerSpace(flags),
+      counter: out.counter,
+      verdict,
+      low: out.low,
+      span: out.span,
+      unknownBits: out.unknownBits,
+      predictedUndef: out.undef,
+      recorded,
+      recordedUndef: (flags & EventFlag.failed) !== 0,
+      evidence: out.counter >= 0 ? this.perf.evidence[out.counter]! : 0,
+      reason: why?.reason ?? '',
+      since: why?.since ?? 0,
+    };
+  }
+
+  /** Ends an access whose return was not recorded. */
+  private close(now: number): void {
+    if (!this.open) return;
+    const space = registerSpace(this.openFlags);
+    if (this.openWrite) {
+      if (this.stepKnown) this.pmu.write(this.openCode, space, this.stepValue, 1, this.result);
+      else {
+        this.tallies.unrecordedWrites++;
+        this.pmu.writeUnknown(this.openCode, space, 1);
+      }
+    } else this.tallies.unrecordedReads++;
+    this.endAccess(now);
+  }
+
+  /** Events that were created otherwise than the model thought are taken over as recorded. */
+  private takeOverEvents(): void {
+    if (!this.perf.pending) return;
+    for (const { counter, attr } of this.perf.reconcile(this.options.attr))
+      this.pmu.adoptBacking(counter, attr);
+  }
+
+  private endAccess(now: number): void {
+    this.open = false;
+    this.strayPointer = 0n;
+    this.takeOverEvents();
+    if (!this.options.entersRecorded) this.residency.change(Residency.maybe, now);
+  }
+
+  /** The whole state as one buffer. */
+  snapshot(): Uint8Array {
+    const pmu = this.pmu.snapshot();
+    const perf = new Uint8Array(this.perf.buffer);
+    const bytes = new Uint8Array(OWN_WORDS * 8 + perf.length + pmu.length);
+    const { residency: r, tallies: t, perf: p } = this;
+    new Float64Array(bytes.buffer, 0, OWN_NUMBERS).set([
+      r.mode,
+      r.since,
+      r.total,
+      r.epoch,
+      this.pcpu,
+      this.enteredAt,
+      Number(this.open),
+      Number(this.openWrite),
+      this.openCode,
+      this.openFlags,
+      this.openSeq,
+      Number(this.stepKnown),
+      t.unrecordedReads,
+      t.unrecordedWrites,
+      t.irqConfirmed,
+      t.irqUnknown,
+      t.irqContradicted,
+      p.deviations,
+      p.createsConfirmed,
+      p.createsContradicted,
+      this.accesses,
+      Number(this.firstRunOpen),
+      Number(p.expectCreates),
+    ]);
+    new BigUint64Array(bytes.buffer, OWN_NUMBERS * 8, OWN_U64S).set([
+      this.stepValue,
+      this.strayPointer,
+      this.strayCount,
+    ]);
+    bytes.set(perf, OWN_WORDS * 8);
+    bytes.set(pmu, OWN_WORDS * 8 + perf.length);
+    return bytes;
+  }
+
+  /** Takes over a state that `snapshot` made. */
+  restore(snapshot: Uint8Array): void {
+    const bytes = snapshot.slice();
+    const n = new Float64Array(bytes.buffer, 0, OWN_NUMBERS);
+    const u64 = new BigUint64Array(bytes.buffer, OWN_NUMBERS * 8, OWN_U64S);
+    const { residency: r, tallies: t, perf: p } = this;
+    let at = 0;
+    const next = (): number => n[at++]!;
+    r.mode = next() as Residency;
+    r.since = next();
+    r.total = next();
+    r.epoch = next();
+    this.pcpu = next();
+    this.enteredAt = next();
+    this.open = next() !== 0;
+    this.openWrite = next() !== 0;
+    this.openCode = next();
+    this.openFlags = next();
+    this.openSeq = next();
+    this.stepKnown = next() !== 0;
+    t.unrecordedReads = next();
+    t.unrecordedWrites = next();
+    t.irqConfirmed = next();
+    t.irqUnknown = next();
+    t.irqContradicted = next();
+    p.deviations = next();
+    p.createsConfirmed = next();
+    p.createsContradicted = next();
+    this.accesses = next();
+    this.firstRunOpen = next() !== 0;
+    p.expectCreates = next() !== 0;
+    this.stepValue = u64[0]!;
+    this.strayPointer = u64[1]!;
+    this.strayCount = u64[2]!;
+    const perf = new Uint8Array(p.buffer);
+    perf.set(bytes.subarray(OWN_WORDS * 8, OWN_WORDS * 8 + perf.length));
+    this.pmu.restore(bytes.subarray(OWN_WORDS * 8 + perf.length));
+  }
+}
