@@ -1,0 +1,85 @@
+import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { UsageError, VpmuError } from '../domain/errors.ts';
+import { parseTime } from '../domain/time-spec.ts';
+import { grouped } from '../domain/u64.ts';
+import { importRecordings } from '../import/import-recordings.ts';
+
+const parseMapFile = (_text: string, _name: string): never[] => [];
+
+import type { ImportProgress, ImportReport } from '../import/report.ts';
+import { openLogForImport } from '../log/log.ts';
+import type { RecordingOptions } from './options.ts';
+import type { RecordingInput } from './recordings.ts';
+import { formatBytes, printable } from './render/text.ts';
+import type { Shell } from './shell.ts';
+
+/** What a shell reports for a program that SIGINT or SIGTERM ended. */
+const SIGNAL_EXIT = { SIGINT: 130, SIGTERM: 143 } as const;
+
+/**
+ * Imports recordings into a log, all of them or nothing. ^C gives the run up cleanly; a second one ends the process at
+ * once. Throws what the importers and the log throw.
+ */
+export async function importInto(
+  path: string,
+  recordings: readonly RecordingInput[],
+  options: RecordingOptions,
+  shell: Shell,
+): Promise<ImportReport> {
+  const statStart = options.statStart === undefined ? undefined : clockTime(options.statStart);
+  const map =
+    options.map === undefined
+      ? undefined
+      : parseMapFile(readFileSync(options.map, 'utf8'), options.map);
+  const controller = new AbortController();
+  const interrupt = (signal: keyof typeof SIGNAL_EXIT): void => {
+    controller.abort(new VpmuError('interrupted: nothing was imported', SIGNAL_EXIT[signal]));
+    // Reading may be waiting for input that does not come.
+    process.stdin.destroy();
+  };
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  const log = openLogForImport(path);
+  try {
+    return await log.importRun((sink) =>
+      importRecordings(
+        sink,
+        recordings.map((recording) => ({
+          ...recording,
+          ...(statStart === undefined ? {} : { statStart }),
+        })),
+        {
+          ...(map === undefined ? {} : { map }),
+          ...(options.kernel === undefined ? {} : { kernelRelease: options.kernel }),
+          signal: controller.signal,
+          onProgress: (progress) => {
+            if (options.quiet !== true) shell.progress(progressText(progress));
+          },
+        },
+      ),
+    );
+  } catch (error) {
+    throw controller.signal.aborted ? controller.signal.reason : error;
+  } finally {
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+    shell.progress(undefined);
+    log.close();
+  }
+}
+
+/** When `perf stat` started: a time on the clock of the trace, since there is no log yet to place any other in. */
+function clockTime(text: string): bigint {
+  const spec = parseTime(text);
+  if (spec.kind === 'at') return spec.ns;
+  throw new UsageError(
+    `--stat-start ${text}: not a time on a clock`,
+    'a time is 616.793612498 (seconds) or 1500ms, on the clock of the trace',
+  );
+}
+
+function progressText({ name, input, inputs, bytes, size, events }: ImportProgress): string {
+  const which = inputs > 1 ? ` (${input + 1} of ${inputs})` : '';
+  const done =
+    size === undefined || size === 0 ? formatBytes(bytes) : `${Math.floor((100 * bytes) / size)} %`;
+  return `importing ${printable(basename(name))}${which}: ${done}, ${grouped(events)} events`;
+}

@@ -1,0 +1,90 @@
+import { UsageError } from '../domain/errors.ts';
+import {
+  formatTime,
+  parseTime,
+  parseTimeRange,
+  type ResolvedRange,
+  resolveTime,
+  resolveTimeRange,
+  type TimeRangeSpec,
+  type TimeSpan,
+  type TimeSpec,
+} from '../domain/time-spec.ts';
+import { RELATIVE_CLOCK } from '../import/stat/stat-reader.ts';
+import type { Log } from '../log/types.ts';
+
+/** What is needed of a log to place times in it. */
+export type TimedLog = Pick<Log, 'firstTime' | 'lastTime' | 'imports' | 'timeOf'>;
+
+/** True for an argument that is a range of events and not the name of a file: `@12`, `@12-@20`, `@12+5`. */
+export function isRangeArgument(text: string): boolean {
+  return /^@\d/.test(text);
+}
+
+/** Parses a range; besides the common forms `@A+N`, event A and the N after it. */
+export function parseRange(text: string): TimeRangeSpec {
+  const after = /^@(\d{1,16})\+(\d{1,16})$/.exec(text);
+  if (!after) return parseTimeRange(text);
+  const first = Number(after[1]);
+  return parseTimeRange(`@${first}-@${first + Number(after[2])}`);
+}
+
+/** The part of a log that all ranges select together. */
+export function resolveRanges(texts: readonly string[], log: TimedLog): ResolvedRange {
+  const span = timeSpan(log);
+  const ranges = texts.map((text) => resolveTimeRange(parseRange(text), span));
+  const fromTime = ranges.map((r) => r.fromTime).reduce((a, b) => stricter(a, b, true), undefined);
+  const toTime = ranges.map((r) => r.toTime).reduce((a, b) => stricter(a, b, false), undefined);
+  const fromSeq = ranges.map((r) => r.fromSeq).reduce((a, b) => stricter(a, b, true), undefined);
+  const toSeq = ranges.map((r) => r.toSeq).reduce((a, b) => stricter(a, b, false), undefined);
+  return {
+    ...(fromTime === undefined ? {} : { fromTime }),
+    ...(toTime === undefined ? {} : { toTime }),
+    ...(fromSeq === undefined ? {} : { fromSeq }),
+    ...(toSeq === undefined ? {} : { toSeq }),
+  };
+}
+
+/**
+ * An instant in a log, with relative times placed in its span. UsageError for a time before the span; one after it is
+ * as good as its end.
+ */
+export function resolveInstant(text: string, log: TimedLog): TimeSpec {
+  const spec = parseTime(text);
+  if (spec.kind === 'seq') return spec;
+  const span = timeSpan(log);
+  const ns = resolveTime(spec, span);
+  if (ns < span.first) {
+    throw new UsageError(
+      `${text} is before the recording begins`,
+      `it spans ${formatTime(span.first)} to ${formatTime(span.last)}`,
+    );
+  }
+  return { kind: 'at', ns };
+}
+
+/**
+ * First and last time of a log. Counts of `perf stat` that nobody placed on the clock of the trace run from 0 and are
+ * left out, unless there is nothing else.
+ */
+export function timeSpan(log: TimedLog): TimeSpan {
+  const placed = log.imports().filter(({ facts }) => facts.clock !== RELATIVE_CLOCK);
+  const times = placed.flatMap(({ firstSeq, lastSeq }) =>
+    [firstSeq, lastSeq].flatMap((seq) => (seq === undefined ? [] : (log.timeOf(seq) ?? []))),
+  );
+  if (times.length === 0) return { first: log.firstTime ?? 0n, last: log.lastTime ?? 0n };
+  return {
+    first: times.reduce((a, b) => (a < b ? a : b)),
+    last: times.reduce((a, b) => (a > b ? a : b)),
+  };
+}
+
+/** The stricter of two ends; `later` when it is a beginning. */
+function stricter<T extends number | bigint>(
+  a: T | undefined,
+  b: T | undefined,
+  later: boolean,
+): T | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return a > b === later ? a : b;
+}

@@ -1,0 +1,93 @@
+import { createHash } from 'node:crypto';
+import { closeSync, createReadStream, existsSync, openSync, readSync, statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { InputError, UsageError } from '../domain/errors.ts';
+import type { Role } from '../domain/log-facts.ts';
+import type { RecordingOptions } from './options.ts';
+
+/** A recording as the user named it. */
+export interface RecordingInput {
+  readonly path: string;
+  /** Whose counts, as far as the user said. */
+  readonly role?: Role;
+}
+
+/** Standard input's name among the recordings. */
+export const STDIN = '-';
+
+/** What the arguments of a command name: one log, or recordings. */
+export type Inputs =
+  | { readonly kind: 'log'; readonly path: string }
+  | { readonly kind: 'recordings'; readonly recordings: readonly RecordingInput[] };
+
+/**
+ * Sorts arguments and options into a log or recordings. A log is known by its content, whatever it is called.
+ * UsageError when there is nothing, or logs and recordings are mixed; InputError for a folder or a missing file.
+ */
+export function classifyInputs(args: readonly string[], options: RecordingOptions): Inputs {
+  const named = [...args, ...(options.input ?? [])].map(parseRecording);
+  const recordings = [
+    ...named,
+    ...(options.host ?? []).map((path): RecordingInput => ({ path, role: 'host' })),
+    ...(options.guest ?? []).map((path): RecordingInput => ({ path, role: 'guest' })),
+  ];
+  if (recordings.length === 0) {
+    throw new UsageError(
+      'no log and no recording given',
+      'name a log (*.vpmu) or recordings, as traces/S3-lean/trace-raw.txt.zst; - is standard input',
+    );
+  }
+  const logs = recordings.filter(({ path }) => path !== STDIN && isDatabase(path));
+  if (logs.length === 0) return { kind: 'recordings', recordings };
+  if (recordings.length > 1) {
+    throw new UsageError(
+      `${logs[0]!.path} is a log: it cannot be read together with other files`,
+      logs.length === 1
+        ? 'vpmu import -o LOG RECORDINGS… adds recordings to a log'
+        : 'give one log; vpmu import puts several recordings into one',
+    );
+  }
+  return { kind: 'log', path: logs[0]!.path };
+}
+
+/** `guest:FILE`, `host:FILE` or `FILE`. A file that is really called so wins. */
+export function parseRecording(text: string): RecordingInput {
+  const match = /^(guest|host):(.+)$/s.exec(text);
+  if (!match || existsSync(text)) return { path: text };
+  return { path: match[2]!, role: match[1] as Role };
+}
+
+const SQLITE_MAGIC = 'SQLite format 3\0';
+
+/** True for an SQLite database: the only kind of file a log can be. */
+function isDatabase(path: string): boolean {
+  if (statSync(path).isDirectory()) {
+    throw new InputError(`${path}: is a directory`, 'name the recordings in it');
+  }
+  const file = openSync(path, 'r');
+  try {
+    const head = Buffer.alloc(SQLITE_MAGIC.length);
+    readSync(file, head, 0, head.length, 0);
+    return head.toString('latin1') === SQLITE_MAGIC;
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** A short digest of everything that decides what importing these recordings gives, apart from the code that does it. */
+export async function inputsDigest(
+  recordings: readonly RecordingInput[],
+  options: RecordingOptions,
+): Promise<string> {
+  const hash = createHash('sha256');
+  for (const { path, role } of recordings) hash.update(`${await fileDigest(path)} ${role ?? ''}\n`);
+  hash.update(`${options.kernel ?? ''}\n${options.statStart ?? ''}\n`);
+  if (options.map !== undefined) hash.update(await readFile(options.map));
+  return hash.digest('hex').slice(0, 16);
+}
+
+async function fileDigest(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const bytes of createReadStream(path)) hash.update(bytes as Uint8Array);
+  return hash.digest('hex');
+}

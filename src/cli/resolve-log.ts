@@ -1,0 +1,89 @@
+import { existsSync, renameSync, rmSync } from 'node:fs';
+import { grouped } from '../domain/u64.ts';
+import { openLog } from '../log/log.ts';
+import type { Log } from '../log/types.ts';
+import { cacheEntry, temporaryEntry } from './cache.ts';
+import { importInto } from './import-into.ts';
+import type { RecordingOptions } from './options.ts';
+import { classifyInputs, inputsDigest, type RecordingInput, STDIN } from './recordings.ts';
+import { plural, printable } from './render/text.ts';
+import type { Shell } from './shell.ts';
+
+/** Where a log came from. */
+export interface LogOrigin {
+  /** It was made of the recordings the user named, and lies in the cache. */
+  readonly cached: boolean;
+}
+
+/**
+ * Opens what the arguments of a command name, gives it to `use`, and closes it. Recordings are imported into a cache
+ * first, unless it has them; their warnings are printed either way, because the answer has to be read with them.
+ */
+export async function withLog<T>(
+  args: readonly string[],
+  options: RecordingOptions,
+  shell: Shell,
+  use: (log: Log, origin: LogOrigin) => T | Promise<T>,
+  { warn = true }: { readonly warn?: boolean } = {},
+): Promise<T> {
+  const inputs = classifyInputs(args, options);
+  const path =
+    inputs.kind === 'log' ? inputs.path : await importOnce(inputs.recordings, options, shell);
+  const log = openLog(path);
+  try {
+    if (inputs.kind === 'recordings' && warn && options.quiet !== true) printWarnings(log, shell);
+    return await use(log, { cached: inputs.kind === 'recordings' });
+  } finally {
+    shell.progress(undefined);
+    log.close();
+  }
+}
+
+/** A progress line for work on `total` events. */
+export function eventProgress(
+  shell: Shell,
+  doing: string,
+  total: number,
+): (events: number) => void {
+  return (events) => {
+    const share = total === 0 ? 100 : Math.floor((100 * events) / total);
+    shell.progress(`${doing}: ${grouped(events)} of ${plural(total, 'event')} (${share} %)`);
+  };
+}
+
+/** Path of the log made of these recordings. */
+async function importOnce(
+  recordings: readonly RecordingInput[],
+  options: RecordingOptions,
+  shell: Shell,
+): Promise<string> {
+  const readable = recordings.every(({ path }) => path !== STDIN);
+  const entry = readable
+    ? cacheEntry(recordings[0]!.path, await inputsDigest(recordings, options))
+    : temporaryEntry('stdin.vpmu');
+  if (existsSync(entry.path)) {
+    if (options.verbose) shell.note(`vpmu: using ${entry.path}`);
+    return entry.path;
+  }
+  try {
+    await importInto(entry.building, recordings, options, shell);
+    renameSync(entry.building, entry.path);
+  } catch (error) {
+    for (const suffix of ['', '-wal', '-shm']) rmSync(entry.building + suffix, { force: true });
+    throw error;
+  }
+  if (options.verbose) shell.note(`vpmu: imported into ${entry.path}`);
+  return entry.path;
+}
+
+function printWarnings(log: Log, shell: Shell): void {
+  for (const { facts, notices } of log.imports()) {
+    for (const { severity, text, count } of notices) {
+      if (severity === 'info') continue;
+      const times = count > 1 ? ` (${plural(count, 'time')})` : '';
+      shell.note(
+        `vpmu: ${shell.style(severity === 'error' ? 'bad' : 'warning', severity)}: ${printable(facts.name)}: ${printable(text)}${times}`,
+      );
+    }
+  }
+}

@@ -1,0 +1,48 @@
+import type { Command } from 'commander';
+import { diffLog } from '../../diagnose/diff-log.ts';
+import { EXIT } from '../../domain/errors.ts';
+import { addRecordingOptions, jsonOption, type RecordingOptions } from '../options.ts';
+import { diffJson, printDiff } from '../render/diff.ts';
+import { printJson } from '../render/json.ts';
+import { eventProgress, withLog } from '../resolve-log.ts';
+import type { Shell } from '../shell.ts';
+
+interface DiffOptions extends RecordingOptions {
+  readonly windows?: boolean;
+  readonly json?: boolean;
+}
+
+/** `vpmu diff`: guest counts against host counts over the same spans. */
+export function addDiff(program: Command, shell: Shell): void {
+  const command = program
+    .command('diff')
+    .summary('guest counts against host counts over the same spans')
+    .description(
+      'For each vCPU and guest counter: what the guest counted, what host events with :G and :H counted between the same two records, the difference, and the share of the guest count that can be compared. Exit code 1 when they differ, 4 when nothing can be compared.',
+    )
+    .argument('[LOG | RECORDING...]', 'a log, or recordings to import first');
+  addRecordingOptions(command)
+    .option(
+      '--windows',
+      'also each window: a span in which a counter counted one event undisturbed',
+    )
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      `
+Examples:
+  vpmu diff traces/S1-stat/trace-raw.txt.zst host:traces/S1-stat/host-perf-stat.json
+  vpmu diff guest.vpmu --windows`,
+    )
+    .action((args: string[], options: DiffOptions) =>
+      withLog(args, options, shell, (log) => {
+        const result = diffLog(log, eventProgress(shell, 'comparing', log.eventCount));
+        shell.progress(undefined);
+        const compared = result.totals.filter(({ difference }) => difference !== null);
+        if (compared.some(({ difference }) => difference !== 0n)) shell.exitCode = EXIT.differs;
+        else if (compared.length === 0) shell.exitCode = EXIT.inconclusive;
+        if (options.json) printJson(shell, diffJson(result));
+        else printDiff(shell, result, options.windows === true);
+      }),
+    );
+}

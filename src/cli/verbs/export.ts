@@ -1,0 +1,67 @@
+import { closeSync, fstatSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { type Command, Option } from 'commander';
+import type { EventChunk } from '../../domain/event-chunk.ts';
+import { type JsonLinesSource, writeJsonLines } from '../../import/jsonl/writer.ts';
+import type { Log } from '../../log/types.ts';
+import { addRecordingOptions, type RecordingOptions } from '../options.ts';
+import { isRangeArgument } from '../ranges.ts';
+import { withLog } from '../resolve-log.ts';
+import { addSelectionOptions, type SelectionOptions, selectEvents } from '../selection.ts';
+import type { Shell } from '../shell.ts';
+
+interface ExportOptions extends RecordingOptions, SelectionOptions {
+  readonly output?: string;
+}
+
+/** `vpmu export`: events in a form other programs read, and `vpmu import` reads back. */
+export function addExport(program: Command, shell: Shell): void {
+  const command = program
+    .command('export')
+    .summary('events as JSON lines, which other programs and vpmu itself read')
+    .description(
+      'Writes a log, or the selected events of it, as vpmu-events/1: a header and one JSON line per event (docs/formats.md). Importing it gives the same events again.',
+    )
+    .argument('[LOG | RECORDING | RANGE...]', 'a log or recordings; @A-@B, @A+N or @A for events');
+  addSelectionOptions(addRecordingOptions(command))
+    .option('-o, --output <FILE>', 'file to write, instead of standard output')
+    .addOption(new Option('--format <NAME>', 'what to write').choices(['jsonl']).default('jsonl'))
+    .addHelpText(
+      'after',
+      '\nExamples:\n  vpmu export guest.vpmu -o guest.jsonl\n  vpmu export traces/S5-bare/trace-raw.txt.zst --kind read,write | gzip > accesses.jsonl.gz',
+    )
+    .action((args: string[], options: ExportOptions) => {
+      const ranges = args.filter(isRangeArgument);
+      const inputs = args.filter((arg) => !isRangeArgument(arg));
+      return withLog(inputs, options, shell, (log) => {
+        const source = jsonLinesSource(log, selectEvents(log, options, ranges));
+        if (options.output === undefined) {
+          writeJsonLines(source, (text) => shell.print(text.replace(/\n$/, '')));
+        } else writeFile(options.output, source);
+      });
+    });
+}
+
+function jsonLinesSource(log: Log, chunks: Iterable<EventChunk>): JsonLinesSource {
+  return {
+    chunks: () => chunks,
+    name: (id) => log.name(id),
+    attr: (id) => log.attr(id),
+    imports: () => log.imports(),
+    vcpus: () => log.vcpus(),
+    threads: () => log.threads(),
+  };
+}
+
+/** Writes a file; a regular one that could not be written to its end is removed. */
+function writeFile(path: string, source: JsonLinesSource): void {
+  const file = openSync(path, 'w');
+  const regular = fstatSync(file).isFile();
+  try {
+    writeJsonLines(source, (text) => writeFileSync(file, text));
+  } catch (error) {
+    if (regular) rmSync(path, { force: true });
+    throw error;
+  } finally {
+    closeSync(file);
+  }
+}
