@@ -10,6 +10,7 @@ export type { CheckTotals, VerdictCounts } from './diagnose/check.ts';
 export { type CheckResult, type Contradiction, checkLog } from './diagnose/check-log.ts';
 export type { DiffNote, DiffRow, DiffTotal, HostCount } from './diagnose/diff.ts';
 export { type DiffResult, diffLog, type HostEventSummary } from './diagnose/diff-log.ts';
+export type { IntervalRow } from './diagnose/stat-intervals.ts';
 export { EXIT, InputError, UsageError, VpmuError } from './domain/errors.ts';
 export { CHUNK_EVENTS, type Event, type EventChunk, eventAt } from './domain/event-chunk.ts';
 export {

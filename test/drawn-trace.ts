@@ -24,6 +24,7 @@ import type { ReplayLog } from '../src/replay/replay-log.ts';
  * enable eN [STATE] [COUNT] | disable … | release … | count eN VALUE [STATE] (event-read)
  * update eN COUNT (hw-update) | place eN [ERROR] | take eN | overflow C eN COUNT
  * get C VALUE                            userspace counter read
+ * stat NAME COUNT LENGTH                 a perf stat interval that ends at TIME
  *
  * Several events at one time: the same TIME again. `eN` is an event's address: 0xe0N0.
  */
@@ -31,6 +32,7 @@ export interface Drawing {
   readonly events: readonly Partial<Event>[];
   readonly vcpus: readonly VcpuFact[];
   readonly attrs: readonly PerfEventAttr[];
+  readonly names: readonly string[];
 }
 
 const TID = 100;
@@ -48,6 +50,7 @@ const pointer = (name: string): bigint => 0xe000n + BigInt(name.slice(1)) * 16n;
 export function draw(text: string): Drawing {
   const events: Partial<Event>[] = [];
   const attrs: PerfEventAttr[] = [{ type: 0, config1: 0n, attrFlags: 0n, cpu: -1, task: -1 }];
+  const names = [''];
   const slots = new Set<number>();
   const configs = new Map<string, bigint>();
   let time = 0n;
@@ -213,6 +216,17 @@ export function draw(text: string): Drawing {
       case 'get':
         add({ kind: EventKind.counterGet, counter: Number(a), value: BigInt(b), tid: 99 });
         break;
+      case 'stat':
+        names.push(a);
+        add({
+          kind: EventKind.count,
+          vcpu: -1,
+          tid: -1,
+          code: names.length - 1,
+          value: BigInt(b),
+          object: BigInt(c),
+        });
+        break;
       default:
         throw new Error(`drawn trace: ${raw}`);
     }
@@ -225,7 +239,7 @@ export function draw(text: string): Drawing {
     learnedFrom: 'drawn',
     seq: 1,
   }));
-  return { events, vcpus, attrs };
+  return { events, vcpus, attrs, names };
 }
 
 /** A log in memory: what replay and diagnosis see of one, with any chunk size. */
@@ -265,8 +279,8 @@ export class MemoryLog implements ReplayLog {
   attr(id: number): PerfEventAttr | undefined {
     return this.drawing.attrs[id];
   }
-  name(): string {
-    return '';
+  name(id: number): string {
+    return this.drawing.names[id] ?? '';
   }
   *chunks(
     range: { readonly after?: Cursor; readonly kinds?: ReadonlySet<EventKind> } = {},

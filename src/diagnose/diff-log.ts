@@ -2,6 +2,7 @@ import { EventFlag, EventKind } from '../domain/event-kind.ts';
 import type { ReplayLog } from '../replay/replay-log.ts';
 import { type DiffRow, type DiffTotal, diffRow, diffTotals } from './diff.ts';
 import type { HostEvent } from './host-event.ts';
+import { type IntervalRow, intervalRows } from './stat-intervals.ts';
 import { type CounterWindow, WindowBuilder } from './windows.ts';
 
 /** A host event seen in the trace, with what is known of it. */
@@ -19,6 +20,8 @@ export interface DiffResult {
   /** Windows in log order. */
   readonly rows: readonly DiffRow[];
   readonly totals: readonly DiffTotal[];
+  /** `perf stat -I` intervals of the host against the guest, where their times are on the trace's clock. */
+  readonly intervals: readonly IntervalRow[];
   readonly hostEvents: readonly HostEventSummary[];
   /** Windows left out of `rows` because there were more than ROWS_KEPT; they are in no sum. */
   readonly droppedWindows: number;
@@ -93,6 +96,7 @@ export function diffLog(log: ReplayLog, progress?: (events: number) => void): Di
   return {
     rows,
     totals: diffTotals(rows),
+    intervals: intervalRows(log, windows),
     hostEvents: log.vcpus().flatMap((vcpu) =>
       [...builder.hostEvents(vcpu.slot)].map((event) => ({
         vcpu: vcpu.slot,

@@ -153,12 +153,21 @@ export function diffRow(
       evidence: [window.toSeq],
     });
   }
-  if (g === undefined)
-    notes.push({
-      code: 'not-compared',
-      text: 'no host :G count of this event over the window',
-      evidence: [],
-    });
+  if (g === undefined) {
+    notes.push(
+      window.hostRefused === 0
+        ? {
+            code: 'not-compared',
+            text: 'no host :G count of this event over the window',
+            evidence: [],
+          }
+        : {
+            code: 'host-not-running',
+            text: 'host events of this kind refused a counter too: nothing to compare with',
+            evidence: [window.hostRefused],
+          },
+    );
+  }
   const span = Number(window.toTime - window.fromTime);
   const coverage =
     compared === null

@@ -40,6 +40,8 @@ export interface CounterWindow {
   notPlaced: number;
   /** Seq of a record that shows the ERROR state, 0 none. */
   errorState: number;
+  /** Seq at which a host event that could be compared was refused a counter too, 0 never. */
+  hostRefused: number;
   /** Records were lost inside. */
   lost: boolean;
   readonly hosts: Map<HostEvent, HostSpan>;
@@ -307,7 +309,10 @@ export class WindowBuilder {
   private hostRefused(vcpu: VcpuWindows, event: HostEvent): void {
     event.refused(this.seq);
     for (const backing of vcpu.backing.values()) {
-      const span = backing.window?.hosts.get(event);
+      const { window } = backing;
+      if (window === undefined || !samePerfEvent(backing.config, event.config)) continue;
+      if (window.hostRefused === 0) window.hostRefused = this.seq;
+      const span = window.hosts.get(event);
       if (span !== undefined && span.notRunning === 0) span.notRunning = this.seq;
     }
   }
@@ -390,6 +395,7 @@ export class WindowBuilder {
       endExact: event.exact,
       notPlaced: 0,
       errorState: 0,
+      hostRefused: 0,
       lost: false,
       hosts: new Map(),
     };

@@ -37,6 +37,7 @@ export class RecordedPerf implements HostPerf {
   readonly buffer: ArrayBuffer;
   /** Address of the backing event, 0 not known. */
   readonly pointer: U64s;
+  private readonly pointerHalves: Uint32Array;
   /** Events created since, not yet asked for by the emulator: their access is still open. */
   private readonly creations: RecordedCreations;
   private readonly relLow: U64s;
@@ -98,6 +99,7 @@ export class RecordedPerf implements HostPerf {
       return view;
     };
     this.pointer = u64s();
+    this.pointerHalves = new Uint32Array(this.buffer, this.pointer.byteOffset, 2 * COUNTERS);
     this.relLow = u64s();
     this.relSpan = u64s();
     this.offLow = u64s();
@@ -248,11 +250,13 @@ export class RecordedPerf implements HostPerf {
 
   // What the records say.
 
-  /** The counter whose backing event has this address, −1 none. */
-  counterOf(pointer: bigint): number {
-    if (pointer === 0n) return -1;
-    const table = this.pointer;
-    for (let i = 0; i < COUNTERS; i++) if (table[i] === pointer) return i;
+  /** The counter whose backing event has this address (given in halves: no bigint is made), −1 none. */
+  counterOf(low: number, high: number): number {
+    if (low === 0 && high === 0) return -1;
+    const halves = this.pointerHalves;
+    for (let i = 0; i < COUNTERS; i++) {
+      if (halves[2 * i] === low && halves[2 * i + 1] === high) return i;
+    }
     return -1;
   }
 
@@ -268,22 +272,24 @@ export class RecordedPerf implements HostPerf {
 
   /** The address belongs to someone else now. */
   disown(pointer: bigint): void {
-    const counter = this.counterOf(pointer);
+    const counter = this.pointer.indexOf(pointer);
     if (counter >= 0) this.pointer[counter] = 0n;
   }
 
   /** A record with an exact count of perf's own. */
   exactCount(counter: number, count: bigint): void {
-    this.settle(counter);
     this.restsOnThis(counter);
     const offSpan = this.offSpan[counter]!;
-    const relSpan = this.relSpan[counter]!;
-    const relLow = this.relLow[counter]!;
     if (offSpan === 0n) {
+      // The offset is exact, so the record replaces whatever bound there was.
       this.relLow[counter] = sub(count, this.offLow[counter]!);
       this.relSpan[counter] = 0n;
+      this.settled[counter] = this.residency;
       return;
     }
+    this.settle(counter);
+    const relSpan = this.relSpan[counter]!;
+    const relLow = this.relLow[counter]!;
     if (offSpan === U64_MAX) {
       // The first absolute count since the event or its history became unknown: it fixes the offset.
       if (relSpan === U64_MAX) {
@@ -428,6 +434,7 @@ export class RecordedPerf implements HostPerf {
           periodKnown: true,
           excludeUser: (attr.attrFlags & ATTR_EXCLUDE_USER) !== 0n,
           excludeKernel: (attr.attrFlags & ATTR_EXCLUDE_KERNEL) !== 0n,
+          excludeKnown: true,
           disabled,
         },
       });

@@ -4,9 +4,16 @@ import type { Event } from '../domain/event-chunk.ts';
 import type { EventKind } from '../domain/event-kind.ts';
 import type { PerfEventAttr, RecordingFacts, VcpuFact } from '../domain/log-facts.ts';
 import { NOTHING_WITHHELD, type Withheld, withheldKey } from './evidence.ts';
+import { FACTS_VERSION, loadFacts, saveFacts } from './facts-projection.ts';
 import type { CheckpointStore, Cursor, ReplayChunk, ReplayLimit, ReplaySource } from './replay.ts';
 import type { ReplayConfig } from './replayer.ts';
-import { chooseRuleSet, type RuleSetChoice, scanVmFacts, VM_FACT_KINDS } from './vm-facts.ts';
+import {
+  chooseRuleSet,
+  type RuleSetChoice,
+  scanVmFacts,
+  VM_FACT_KINDS,
+  type VmFacts,
+} from './vm-facts.ts';
 
 /** What a replay needs of a log; the SQLite log satisfies it, and so does a log in memory. */
 export interface ReplayLog {
@@ -50,10 +57,12 @@ const REPLAY_VERSION = 1;
 /** Bit 0 of config1 asks the arm64 PMU driver for a 64-bit counter (semantics A.4). */
 const CONFIG1_LONG = 1n;
 
-/** Scans a log for its VM's constants and chooses the rules. UsageError for an unknown rule set. */
-export function prepareReplay(log: ReplayLog, choices: ReplayChoices = {}): PreparedReplay {
-  const vcpus = log.vcpus();
-  const tids = new Map(vcpus.map((vcpu) => [vcpu.tid, vcpu.slot]));
+/** The VM's constants: from the log's projection, or found by a scan and kept there. */
+function factsOf(log: ReplayLog, extent: string): VmFacts {
+  const store = log.checkpoints(`facts${FACTS_VERSION}/${extent}`);
+  const kept = loadFacts(store);
+  if (kept !== undefined) return kept;
+  const tids = new Map(log.vcpus().map((vcpu) => [vcpu.tid, vcpu.slot]));
   const facts = scanVmFacts(
     log.chunks({ kinds: VM_FACT_KINDS }),
     (id) => {
@@ -62,7 +71,15 @@ export function prepareReplay(log: ReplayLog, choices: ReplayChoices = {}): Prep
     },
     (tid) => tids.get(tid) ?? -1,
   );
+  saveFacts(store, facts);
+  return facts;
+}
+
+/** Scans a log for its VM's constants and chooses the rules. UsageError for an unknown rule set. */
+export function prepareReplay(log: ReplayLog, choices: ReplayChoices = {}): PreparedReplay {
+  const vcpus = log.vcpus();
   const imports = log.imports();
+  const facts = factsOf(log, `${imports.length}/${log.eventCount}`);
   const hosts = imports.filter((row) => row.facts.role === 'host');
   const release = hosts.find((row) => row.facts.kernelRelease !== undefined)?.facts.kernelRelease;
   const ruleSet = chooseRuleSet(choices.rules, release, facts);

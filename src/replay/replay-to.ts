@@ -24,7 +24,7 @@ export interface ReplayState {
 }
 
 /** How far to look for the next record of a counter that is only bounded at the instant: it bounds it from above. */
-const LOOK_AHEAD_EVENTS = 65536;
+const LOOK_AHEAD_EVENTS = 8192;
 
 /** The limit a time spec stands for. UsageError for a seq the log does not have; InputError for an empty log. */
 export function resolveLimit(

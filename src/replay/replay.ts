@@ -61,7 +61,7 @@ export interface ReplayStep {
 }
 
 /** Measured knee (docs/performance.md): seeking costs at most this many events, and checkpoints stay a small part of the file. */
-export const CHECKPOINT_EVERY = 16384;
+export const CHECKPOINT_EVERY = 8192;
 
 /** How many events of the chunk lie before the limit, given the running maximum of time before it. */
 function eventsWithin(
@@ -81,6 +81,12 @@ function eventsWithin(
     if (time > limit.time) return i;
   }
   return chunk.length;
+}
+
+function latest(chunk: EventChunk, events: number, before: bigint): bigint {
+  let time = before;
+  for (let i = 0; i < events; i++) if (chunk.time[i]! > time) time = chunk.time[i]!;
+  return time;
 }
 
 /**
@@ -115,13 +121,14 @@ export function replay(
     return from(source.chunks(start === undefined ? {} : { after: start.cursor })).pipe(
       map((chunk): ReplayStep => {
         const applied = eventsWithin(chunk, limit, time);
+        // The running maximum is only for limits and checkpoints.
+        if (limit !== undefined || checkpoints !== undefined) time = latest(chunk, applied, time);
         const reached =
           limit !== undefined &&
           (applied < chunk.length ||
             ('seq' in limit && applied > 0 && chunk.seq[applied - 1] === limit.seq));
         const observations: Observation[] = [];
         replayer.apply(chunk, 0, applied, (observation) => observations.push(observation));
-        for (let i = 0; i < applied; i++) if (chunk.time[i]! > time) time = chunk.time[i]!;
         ordinal += applied;
         if (checkpoints !== undefined && !reached && ordinal - lastSaved >= checkpointEvery) {
           checkpoints.save({

@@ -30,6 +30,10 @@ export interface ReplayConfig {
   readonly resolution: number;
 }
 
+function halvesOf(column: BigUint64Array): Uint32Array<ArrayBuffer> {
+  return new Uint32Array(column.buffer as ArrayBuffer, column.byteOffset, 2 * column.length);
+}
+
 /**
  * Applies events to the emulated vCPUs, in order. The only state is in the VcpuReplays and the running time, so that
  * `snapshot` and `restore` make any position a starting point.
@@ -40,6 +44,11 @@ export class Replayer {
   private readonly byTid = new Map<number, VcpuReplay>();
   private readonly config: ReplayConfig;
   private readonly entersRecorded: boolean;
+  private readonly epochLow: number;
+  private readonly epochHigh: number;
+  private viewed: EventChunk | undefined;
+  private timeHalves = new Uint32Array(0);
+  private objectHalves = new Uint32Array(0);
   /** Running maximum of the time, ns after the epoch. */
   private now = 0;
   /** Events applied. */
@@ -48,6 +57,8 @@ export class Replayer {
 
   constructor(config: ReplayConfig) {
     this.config = config;
+    this.epochLow = Number(config.epoch & 0xffff_ffffn);
+    this.epochHigh = Number(config.epoch >> 32n);
     const recorded = (kind: EventKind): boolean =>
       config.recordedKinds.has(kind) && config.withheld.kinds[kind] !== true;
     this.entersRecorded = recorded(EventKind.guestEnter) && recorded(EventKind.guestExit);
@@ -76,6 +87,7 @@ export class Replayer {
     observe: (observation: Observation) => void,
   ): void {
     const { withheld, guestSources } = this.config;
+    this.view(chunk);
     for (let i = from; i < to; i++) {
       const kind = chunk.kind[i]! as EventKind;
       if (
@@ -91,7 +103,7 @@ export class Replayer {
         case EventKind.guestEnter: {
           const vcpu = this.vcpuOf(chunk, i);
           if (vcpu === undefined) break;
-          const now = this.time(chunk, i);
+          const now = this.time(i);
           vcpu.at(chunk.seq[i]!, now);
           vcpu.pcpu = chunk.pcpu[i]!;
           if (this.entersRecorded) vcpu.enter(chunk.seq[i]!, now);
@@ -99,7 +111,7 @@ export class Replayer {
         }
         case EventKind.guestExit: {
           const vcpu = this.vcpuOf(chunk, i);
-          if (vcpu !== undefined && this.entersRecorded) vcpu.exit(this.time(chunk, i));
+          if (vcpu !== undefined && this.entersRecorded) vcpu.exit(this.time(i));
           break;
         }
         case EventKind.schedSwitch:
@@ -188,8 +200,18 @@ export class Replayer {
     for (const vcpu of this.vcpus) vcpu.at(this.lastSeq, now);
   }
 
-  private time(chunk: EventChunk, i: number): number {
-    const ns = Number(chunk.time[i]! - this.config.epoch);
+  /** Looks at the u64 columns as 32-bit halves (low first: every machine Node runs on): no bigint per event. */
+  private view(chunk: EventChunk): void {
+    if (this.viewed === chunk) return;
+    this.viewed = chunk;
+    this.timeHalves = halvesOf(chunk.time);
+    this.objectHalves = halvesOf(chunk.object);
+  }
+
+  /** Time of event i, ns after the epoch, as a running maximum. Exact below 2^53. */
+  private time(i: number): number {
+    const halves = this.timeHalves;
+    const ns = (halves[2 * i + 1]! - this.epochHigh) * 2 ** 32 + (halves[2 * i]! - this.epochLow);
     if (ns > this.now) this.now = ns;
     return this.now;
   }
@@ -202,7 +224,7 @@ export class Replayer {
   /** The event's vCPU, told which event comes. */
   private prepared(chunk: EventChunk, i: number): VcpuReplay | undefined {
     const vcpu = this.vcpuOf(chunk, i);
-    vcpu?.at(chunk.seq[i]!, this.time(chunk, i));
+    vcpu?.at(chunk.seq[i]!, this.time(i));
     return vcpu;
   }
 
@@ -218,7 +240,7 @@ export class Replayer {
     const code = chunk.code[i]!;
     if (!isPmuv3Register(code, registerSpace(flags))) return;
     const seq = chunk.seq[i]!;
-    const now = this.time(chunk, i);
+    const now = this.time(i);
     vcpu.at(seq, now);
     vcpu.pcpu = chunk.pcpu[i]!;
     if ((flags & (EventFlag.entry | EventFlag.trap)) !== 0) {
@@ -241,7 +263,7 @@ export class Replayer {
     const previous = this.byTid.get(chunk.tid[i]!);
     const next = this.byTid.get(Number(chunk.value[i]!));
     if (previous === undefined && next === undefined) return;
-    const now = this.time(chunk, i);
+    const now = this.time(i);
     if (previous !== undefined) {
       previous.at(chunk.seq[i]!, now);
       previous.scheduledOut(now);
@@ -274,13 +296,14 @@ export class Replayer {
   }
 
   private perfEvent(chunk: EventChunk, i: number, kind: EventKind): void {
-    const pointer = chunk.object[i]!;
+    const low = this.objectHalves[2 * i]!;
+    const high = this.objectHalves[2 * i + 1]!;
     const hint = this.vcpuOf(chunk, i);
     let owner = hint;
-    let counter = hint === undefined ? -1 : hint.perf.counterOf(pointer);
-    if (counter < 0) {
+    let counter = hint === undefined ? -1 : hint.perf.counterOf(low, high);
+    if (counter < 0 && (hint === undefined || this.vcpus.length > 1)) {
       for (const vcpu of this.vcpus) {
-        counter = vcpu.perf.counterOf(pointer);
+        counter = vcpu.perf.counterOf(low, high);
         if (counter >= 0) {
           owner = vcpu;
           break;
@@ -292,7 +315,7 @@ export class Replayer {
       this.strayEvent(chunk, i, kind, hint);
       return;
     }
-    owner.at(chunk.seq[i]!, this.time(chunk, i));
+    owner.at(chunk.seq[i]!, this.time(i));
     const { perf } = owner;
     const value = chunk.value[i]!;
     const counts = !this.config.withheld.counts;
@@ -352,7 +375,7 @@ export class Replayer {
     ) {
       if (hint?.accessIsOpen === true) hint.strayRead(chunk.object[i]!, chunk.value[i]!);
     } else if (kind === EventKind.eventOverflow && chunk.counter[i]! >= 0 && hint !== undefined) {
-      hint.at(chunk.seq[i]!, this.time(chunk, i));
+      hint.at(chunk.seq[i]!, this.time(i));
       hint.perf.bind(chunk.counter[i]!, chunk.object[i]!, chunk.value[i]!);
       hint.pmu.overflow(chunk.counter[i]!);
     }
@@ -371,12 +394,12 @@ export class Replayer {
     // calls are surely outside of one (the access may have left no record before this).
     if (vcpu === undefined || vcpu.accessIsOpen) return;
     if (vcpu.accesses > 0 && this.byTid.get(chunk.tid[i]!) === vcpu) return;
-    vcpu.at(chunk.seq[i]!, this.time(chunk, i));
+    vcpu.at(chunk.seq[i]!, this.time(i));
     vcpu.userspaceCounter(counter, chunk.value[i]!);
   }
 
   private lost(chunk: EventChunk, i: number): void {
-    const now = this.time(chunk, i);
+    const now = this.time(i);
     for (const vcpu of this.vcpus) {
       vcpu.at(chunk.seq[i]!, now);
       vcpu.forget(now);

@@ -203,7 +203,9 @@ export class VcpuReplay {
       this.perf.residency = this.residency.total;
     }
     this.playFirstRun();
-    this.markPossibleOverflows();
+    if (!this.options.overflowsRecorded && !this.isPlainCounterRead(write, code, flags)) {
+      this.markPossibleOverflows();
+    }
     const observation = write
       ? this.completeWrite(seq, time, code, flags, value)
       : this.completeRead(seq, time, code, flags, value);
@@ -254,6 +256,7 @@ export class VcpuReplay {
 
   /** The vGIC was told a new level of the PMU's interrupt. */
   irqLevel(level: number): void {
+    if (!this.options.overflowsRecorded) this.markPossibleOverflows();
     const predicted = this.pmu.lineLevel();
     if (predicted === undefined) this.tallies.irqUnknown++;
     else if (predicted === level) this.tallies.irqConfirmed++;
@@ -366,8 +369,17 @@ export class VcpuReplay {
     return true;
   }
 
+  /** A read of a counter that has a backing event: no overflow changes it, for only CHAIN counters are ticked by one. */
+  private isPlainCounterRead(write: boolean, code: number, flags: number): boolean {
+    if (write) return false;
+    const match = registerByCode(code, registerSpace(flags));
+    const register = match?.row.register;
+    if (register === PmuRegister.ccntr) return true;
+    return register === PmuRegister.evcntr && this.perf.life[match!.index] === Backing.live;
+  }
+
+  /** Where overflows are not recorded, one may have happened to every event that may have reached its period. */
   private markPossibleOverflows(): void {
-    if (this.options.overflowsRecorded) return;
     for (let i = 0; i < COUNTERS; i++) {
       if (this.perf.life[i] !== Backing.none && this.pmu.overflowPossible(i))
         this.pmu.markOverflowPossible(i);
@@ -454,7 +466,7 @@ export class VcpuReplay {
     verdict: Verdict,
   ): Observation {
     const out = this.result;
-    const exact = verdict === 'confirmed';
+    const exact = out.span === 0n && out.unknownBits === 0n && !out.outcomeUnknown;
     const why = exact ? undefined : this.uncertainty(code, registerSpace(flags));
     return {
       seq,

@@ -117,4 +117,82 @@ describe('diff of a drawn recording', () => {
     expect(result.rows[0]).toMatchObject({ hostG: null, difference: null, coverage: 0 });
     expect(result.rows[0]?.notes.map((note) => note.code)).toContain('not-compared');
   });
+
+  it('compares perf stat intervals: windows inside count in full, windows across an edge may', () => {
+    const stat = `
+      290  v0 stat cycles:G 100 190
+      1700 v0 stat cycles:G 1200 1410
+      1700 v0 stat cycles:H 55 1410
+      1700 v0 stat instructions:G 600 1410
+      1250 v0 stat cycles:G 900 1000
+    `;
+    const result = diffLog(new MemoryLog(draw(ENABLE + RUN_AND_RESCHEDULE + stat)));
+    expect(
+      result.intervals.map(
+        ({ event, fromTime, guestLow, guestHigh, hostG, hostH, differenceLow }) => ({
+          event,
+          fromTime,
+          guestLow,
+          guestHigh,
+          hostG,
+          hostH,
+          differenceLow,
+        }),
+      ),
+    ).toEqual([
+      // The window opens at 240 and ends at 1622 with 1100 counts.
+      {
+        event: 0x11,
+        fromTime: 100n,
+        guestLow: 0n,
+        guestHigh: 1100n,
+        hostG: 100n,
+        hostH: null,
+        differenceLow: -100n,
+      },
+      {
+        event: 0x11,
+        fromTime: 250n,
+        guestLow: 0n,
+        guestHigh: 1100n,
+        hostG: 900n,
+        hostH: null,
+        differenceLow: -900n,
+      },
+      {
+        event: 0x08,
+        fromTime: 290n,
+        guestLow: 0n,
+        guestHigh: 0n,
+        hostG: 600n,
+        hostH: null,
+        differenceLow: -600n,
+      },
+      {
+        event: 0x11,
+        fromTime: 290n,
+        guestLow: 0n,
+        guestHigh: 1100n,
+        hostG: 1200n,
+        hostH: 55n,
+        differenceLow: -1200n,
+      },
+    ]);
+    const whole = diffLog(
+      new MemoryLog(draw(`${ENABLE}${RUN_AND_RESCHEDULE}\n1700 v0 stat cycles:G 1100 1500`)),
+    );
+    expect(whole.intervals[0]).toMatchObject({
+      guestLow: 1100n,
+      guestHigh: 1100n,
+      differenceLow: 0n,
+      differenceHigh: 0n,
+    });
+  });
+
+  it('leaves perf stat times alone that are on a clock of their own', () => {
+    const log = new MemoryLog(draw(`${ENABLE}\n1700 v0 stat cycles:G 1100 1500`), 4096, {
+      clock: 'perf-stat-relative',
+    });
+    expect(diffLog(log).intervals).toEqual([]);
+  });
 });
