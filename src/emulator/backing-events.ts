@@ -21,6 +21,7 @@ export class BackingEvents extends CounterFacts {
     periodKnown: false,
     excludeUser: false,
     excludeKernel: false,
+    excludeKnown: true,
     disabled: true,
   };
 
@@ -105,6 +106,19 @@ export class BackingEvents extends CounterFacts {
     if (backed === 0) return;
     const { state, attr } = this;
     const gate = this.gate(i);
+    this.#fillAttr(i);
+    attr.disabled = gate !== 1;
+    if (backed === 1 && !this.perf.create(i, attr)) return;
+    state.backing[i] = backed === 1 ? Backing.live : Backing.maybe;
+    state.gate[i] = gate;
+    this.takeAttr(i, attr);
+    // A disabled event counts nothing, whatever it is.
+    if (gate === 2 || (gate === 1 && this.#isOpen(i))) this.perf.doubt(i);
+  }
+
+  /** What the counter's programming asks of the host, but for `disabled`. */
+  #fillAttr(i: number): void {
+    const { state, attr } = this;
     const user = this.excludesUser(i);
     const kernel = this.excludesKernel(i);
     this.period(i, state.base[i]!, state.baseSpan[i]!);
@@ -112,12 +126,13 @@ export class BackingEvents extends CounterFacts {
     attr.wide = this.width(i) === 64;
     attr.excludeUser = user === 1;
     attr.excludeKernel = kernel === 1;
-    attr.disabled = gate !== 1;
-    if (backed === 1 && !this.perf.create(i, attr)) return;
-    state.backing[i] = backed === 1 ? Backing.live : Backing.maybe;
-    state.gate[i] = gate;
-    this.takeAttr(i, attr);
-    if (backed === 2 || gate === 2 || user === 2 || kernel === 2) this.perf.doubt(i);
+    attr.excludeKnown = user !== 2 && kernel !== 2;
+  }
+
+  /** What the counter's event is, or whether there is one, is not known. */
+  #isOpen(i: number): boolean {
+    const { attrFlags, backing } = this.state;
+    return backing[i] === Backing.maybe || (attrFlags[i]! & AttrBit.open) !== 0;
   }
 
   /** KVM enables this counter's event, creating a missing one. */
@@ -129,9 +144,8 @@ export class BackingEvents extends CounterFacts {
     }
     this.perf.enable(i);
     state.gate[i] = Gate.on;
-    if (state.backing[i] !== Backing.maybe) return;
-    this.#perhapsCreated(i);
-    this.perf.doubt(i);
+    if (state.backing[i] === Backing.maybe) this.#perhapsCreated(i);
+    if (this.#isOpen(i)) this.perf.doubt(i);
   }
 
   /** An event that perhaps existed was perhaps created only now: with what both agree on. */
@@ -155,10 +169,7 @@ export class BackingEvents extends CounterFacts {
     if (state.backing[i] === Backing.none) {
       if (!this.rules.enableCreates || this.backed(i) === 0) return;
       state.backing[i] = Backing.maybe;
-      this.period(i, state.base[i]!, state.baseSpan[i]!);
-      attr.config = this.eventNumber(i);
-      attr.excludeUser = this.excludesUser(i) === 1;
-      attr.excludeKernel = this.excludesKernel(i) === 1;
+      this.#fillAttr(i);
       this.takeAttr(i, attr);
     }
     if (state.gate[i] !== Gate.on) state.gate[i] = Gate.maybe;
@@ -188,7 +199,6 @@ export class BackingEvents extends CounterFacts {
     state.config[i] = this.eventNumber(i);
     state.periodKnown[i] = 0;
     state.countedSpan[i] = U64_MAX;
-    state.armedSpan[i] = U64_MAX;
     perf.doubt(i);
   }
 
@@ -199,19 +209,19 @@ export class BackingEvents extends CounterFacts {
     state.attrFlags[i] =
       (attr.excludeUser ? AttrBit.excludeUser : 0) |
       (attr.excludeKernel ? AttrBit.excludeKernel : 0) |
+      (attr.excludeKnown ? 0 : AttrBit.open) |
       (attr.wide ? AttrBit.wide : 0);
     state.counted[i] = 0n;
     state.countedSpan[i] = 0n;
-    this.arm(i, attr.samplePeriod, attr.periodKnown, 0n, 0n);
+    this.arm(i, attr.samplePeriod, attr.periodKnown, 0n);
   }
 
-  /** The event's period from now on, set when it had counted [low, low + span]. */
-  protected arm(i: number, period: bigint, known: boolean, low: bigint, span: bigint): void {
+  /** The event's period from now on, set when it had counted `count` (exact if the period is known). */
+  protected arm(i: number, period: bigint, known: boolean, count: bigint): void {
     const { state } = this;
     state.period[i] = known ? period : 0n;
     state.periodKnown[i] = known ? 1 : 0;
-    state.armed[i] = low;
-    state.armedSpan[i] = span;
+    state.armed[i] = count;
   }
 
   /** Sample period for a value interval, into the attr (semantics A.7). */
@@ -234,11 +244,10 @@ export class BackingEvents extends CounterFacts {
     const period = state.period[i]!;
     if (period === 0n) return 0; // never a sampling event: semantics A.7 "period 0 trap"
     this.countSinceCreation(i);
-    const spread = addSpans(this.span, state.armedSpan[i]!);
-    if (spread === U64_MAX) return 2;
-    const least = BigInt.asIntN(64, this.low - state.armed[i]! - state.armedSpan[i]!);
+    if (this.span === U64_MAX) return 2;
+    const least = BigInt.asIntN(64, this.low - state.armed[i]!);
     if (least >= period) return 1;
-    return least + spread >= period ? 2 : 0;
+    return least + this.span >= period ? 2 : 0;
   }
 
   /** True if AArch32 rules apply to a write of this counter: bits 63:32 stay. */

@@ -160,7 +160,7 @@ export class CounterBank extends BackingEvents {
     this.countSinceCreation(i);
     const { low, span, attr } = this;
     this.period(i, low, span);
-    this.arm(i, attr.samplePeriod, attr.periodKnown, low, span);
+    this.arm(i, attr.samplePeriod, attr.periodKnown, low);
     this.#overflowed(i, true);
   }
 
@@ -168,7 +168,6 @@ export class CounterBank extends BackingEvents {
   maybeOverflow(i: number, times: bigint): void {
     const { state } = this;
     state.periodKnown[i] = 0;
-    state.armedSpan[i] = U64_MAX;
     this.#overflowed(i, false);
     const next = i + 1;
     if (times <= 1n || this.canChain(i) === 0) return;
@@ -253,7 +252,9 @@ export class CounterBank extends BackingEvents {
 
   /** After evidence for an event type: a counter that KVM never backs surely has no event. */
   settleBacking(i: number): void {
-    if (this.state.backing[i] === Backing.maybe && this.backed(i) === 0) this.clear(i);
+    if (this.state.backing[i] !== Backing.maybe || this.backed(i) !== 0) return;
+    this.perf.release(i);
+    this.clear(i);
   }
 
   /** A recorded creation proved that the counter has a fresh event with these attributes. */
@@ -277,7 +278,7 @@ export class CounterBank extends BackingEvents {
     state.gate[i] = Gate.maybe;
     state.config[i] = this.eventNumber(i);
     state.attrFlags[i] = 0;
-    this.arm(i, 0n, false, 0n, U64_MAX);
+    this.arm(i, 0n, false, 0n);
     state.counted[i] = 0n;
     state.countedSpan[i] = U64_MAX;
   }

@@ -9,6 +9,8 @@ export interface BackingAttr {
   periodKnown: boolean;
   excludeUser: boolean;
   excludeKernel: boolean;
+  /** False: the two excludes are only what is known of the type (a recorded attr always has true). */
+  excludeKnown: boolean;
   disabled: boolean;
 }
 

@@ -120,8 +120,8 @@ export class Pmuv3Core {
     const lp = this.rules.lpDroppedBelow35 && !isV3p5(this.config.pmuVer) ? Pmcr.LP : 0;
     registers.set(Slot.pmcr, lc, PMCR_STORED & ~lc & ~lp, reason);
     const enabled = state.value[Slot.cnten]! | state.unknown[Slot.cnten]!;
+    this.eachValid((i) => bank.maybeReset(i, reason));
     bank.enableMask(0, enabled);
     bank.maybeDisableMask(enabled);
-    this.eachValid((i) => bank.maybeReset(i, reason));
   }
 }

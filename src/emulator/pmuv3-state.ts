@@ -17,8 +17,8 @@ export const Backing = { none: 0, live: 1, maybe: 2 } as const;
 /** Whether that event is enabled. */
 export const Gate = { off: 0, on: 1, maybe: 2 } as const;
 
-/** Bits of `attrFlags`: the filter the live event was created with. */
-export const AttrBit = { excludeUser: 1, excludeKernel: 2, wide: 4 } as const;
+/** Bits of `attrFlags`: what the live event was created with; `open`: the exclude bits were not known. */
+export const AttrBit = { excludeUser: 1, excludeKernel: 2, wide: 4, open: 8 } as const;
 
 /** Small numbers in `misc`. */
 export const Misc = { n: 0, irqLevel: 1, irqPending: 2, hasRun: 3 } as const;
@@ -41,9 +41,8 @@ export class Pmuv3State {
   /** Events of the live event that HostPerf no longer counts because of a rebase. */
   readonly counted: BigUint64Array;
   readonly countedSpan: BigUint64Array;
-  /** The event's count when its period was last set. */
+  /** The event's count when its period was last set; valid where `periodKnown`. */
   readonly armed: BigUint64Array;
-  readonly armedSpan: BigUint64Array;
   readonly since: Float64Array;
   readonly value: Uint32Array;
   readonly unknown: Uint32Array;
@@ -62,7 +61,7 @@ export class Pmuv3State {
 
   constructor() {
     const n = COUNTER_INDICES;
-    const layout = [7 * 8 * n, 8 * ITEMS, 4 * (2 * SLOTS + 3 * n), 4 * n, ITEMS, MISC];
+    const layout = [6 * 8 * n, 8 * ITEMS, 4 * (2 * SLOTS + 3 * n), 4 * n, ITEMS, MISC];
     this.buffer = new ArrayBuffer(layout.reduce((sum, size) => sum + size, 0));
     let offset = 0;
     const take = (bytes: number): [ArrayBuffer, number, number] => {
@@ -84,7 +83,6 @@ export class Pmuv3State {
     this.counted = u64(n);
     this.countedSpan = u64(n);
     this.armed = u64(n);
-    this.armedSpan = u64(n);
     const [buffer, start] = take(8 * ITEMS);
     this.since = new Float64Array(buffer, start, ITEMS);
     this.value = u32(SLOTS);

@@ -118,8 +118,8 @@ export class Pmuv3 {
 
   /**
    * A recorded read proved this value (also one by the VMM): takes it over, adjusting counter bases so that the model
-   * shows it. Read-only and derived parts are ignored. Calls no perf function except where PMCR.E or PMCNTEN prove
-   * that an event whose state was open is on or off.
+   * shows it. Read-only and derived parts are ignored. HostPerf is called only where the value settles an open
+   * state: PMCR.E and PMCNTEN an event that is on or off, an event type one that cannot exist.
    */
   adopt(code: number, space: RegisterSpace, value: bigint): void {
     const entry = dispatch(code, space);

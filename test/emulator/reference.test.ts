@@ -143,7 +143,7 @@ describe('the plain reference emulator and the model', () => {
       fc.property(anySetup, anyProgram(true), (setup, steps) => {
         expect(runModel(setup, steps)).toEqual(runReference(setup, steps));
       }),
-      { numRuns: Number(process.env['VPMU_RUNS'] ?? 500) },
+      { numRuns: Number(process.env['VPMU_RUNS'] ?? 300) },
     );
-  });
+  }, 120_000);
 });

@@ -191,6 +191,7 @@ export class Reference {
       periodKnown: true,
       excludeUser: this.#old() ? has(30) : has(30) !== has(28),
       excludeKernel: this.#old() ? has(31) : has(31) !== has(29),
+      excludeKnown: true,
       disabled: !this.enabled(i),
     });
     if (!made) return;

@@ -12,6 +12,19 @@ import { codeOf } from './programs.ts';
 
 const { sysreg, cp15 } = RegisterSpace;
 
+const EL1 = { el: 1, aa32: false, wide: false } as const;
+
+const ATTR: BackingAttr = {
+  config: 0x11,
+  wide: false,
+  samplePeriod: 0x10n,
+  periodKnown: true,
+  excludeUser: true,
+  excludeKernel: false,
+  excludeKnown: true,
+  disabled: false,
+};
+
 /** A host whose counts the test sets: [low, span] per counter; notes the calls. */
 class SetPerf implements HostPerf {
   counts: Record<number, [low: bigint, span: bigint]> = {};
@@ -60,24 +73,23 @@ function setUp(start: 'fresh' | 'unknown', kernel: '6.1' | '6.12' = '6.12', pmuV
   } else pmu.unknownState();
   perf.calls = [];
   const out = accessResult();
-  const el1 = { el: 1, aa32: false, wide: false } as const;
   return {
     perf,
     pmu,
     out,
     write(...pairs: (string | bigint)[]): void {
       for (let i = 0; i < pairs.length; i += 2) {
-        pmu.write(codeOf(pairs[i] as string, el1).code, sysreg, pairs[i + 1] as bigint, 1, out);
+        pmu.write(codeOf(pairs[i] as string, EL1).code, sysreg, pairs[i + 1] as bigint, 1, out);
       }
     },
     hide(reg: string): void {
-      pmu.writeUnknown(codeOf(reg, el1).code, sysreg, 1);
+      pmu.writeUnknown(codeOf(reg, EL1).code, sysreg, 1);
     },
     adopt(reg: string, value: bigint): void {
-      pmu.adopt(codeOf(reg, el1).code, sysreg, value);
+      pmu.adopt(codeOf(reg, EL1).code, sysreg, value);
     },
     read(reg: string, el = 1): [low: bigint, span: bigint, unknownBits: bigint] {
-      pmu.read(codeOf(reg, el1).code, sysreg, el, out);
+      pmu.read(codeOf(reg, EL1).code, sysreg, el, out);
       return [out.low, out.span, out.unknownBits];
     },
     register(reg: string) {
@@ -86,7 +98,18 @@ function setUp(start: 'fresh' | 'unknown', kernel: '6.1' | '6.12' = '6.12', pmuV
   };
 }
 
-const COUNTING = ['PMEVTYPER0', 8n, 'PMEVCNTR0', 1000n, 'PMCNTENSET', 1n, 'PMCR', 1n] as const;
+const COUNTING = [
+  'PMCNTENCLR',
+  U64_MAX,
+  'PMEVTYPER0',
+  8n,
+  'PMEVCNTR0',
+  1000n,
+  'PMCNTENSET',
+  1n,
+  'PMCR',
+  1n,
+] as const;
 
 describe('intervals', () => {
   it('add, contain and meet zero', () => {
@@ -195,7 +218,7 @@ describe('nothing known', () => {
       'disable 2', // PMCNTENCLR
       'disable 2',
       'release 2',
-      'doubt 2', // PMCR.P: whether SW_INCR or a real event is not known yet
+      // PMCR.P: whether SW_INCR or a real event is not known yet, but it would be disabled
       'disable 2',
       'release 2',
       'create 2 8 0 off', // PMEVTYPER2
@@ -419,7 +442,7 @@ describe('values and records that are missing', () => {
 
   it('one register can be forgotten alone', () => {
     const { pmu, read } = setUp('fresh');
-    const { code } = codeOf('PMCNTENSET', { el: 1, aa32: false, wide: false });
+    const { code } = codeOf('PMCNTENSET', EL1);
     pmu.seq = 5;
     pmu.forgetRegister(code, sysreg, UncertaintyReason.userspaceUnknown);
     expect([read('PMCNTENSET'), read('PMINTENSET')]).toEqual([
@@ -434,21 +457,180 @@ describe('values and records that are missing', () => {
   });
 });
 
-describe('a recorded creation', () => {
-  const attr: BackingAttr = {
-    config: 0x11,
-    wide: false,
-    samplePeriod: 0x10n,
-    periodKnown: true,
-    excludeUser: true,
-    excludeKernel: false,
-    disabled: false,
-  };
+describe('what the model cannot be sure of', () => {
+  it('a creation with an open filter: only an enabled event puts the host in doubt', () => {
+    const { hide, perf, pmu, write } = setUp('fresh');
+    write('PMCNTENCLR', U64_MAX);
+    perf.calls = [];
+    hide('PMCCFILTR');
+    expect(perf.calls).toEqual(['create 31 11 24523f22 off']);
+    write('PMCR', 1n);
+    perf.calls = [];
+    write('PMCNTENSET', 0x8000_0000n);
+    expect(perf.calls).toEqual(['enable 31', 'doubt 31']);
+    perf.calls = [];
+    hide('PMCCFILTR');
+    expect(perf.calls.slice(-2)).toEqual(['create 31 11 ? on', 'doubt 31']);
+    expect(pmu.counterView(31).reason).toBe(UncertaintyReason.countNotRecorded);
+  });
 
+  it('a creation with an open gate is asked for disabled, then doubted', () => {
+    const { perf, pmu, write } = setUp('fresh');
+    write('PMCNTENCLR', U64_MAX, 'PMCR', 1n);
+    pmu.forgetRegister(codeOf('PMCNTENSET', EL1).code, sysreg, UncertaintyReason.userspaceUnknown);
+    perf.calls = [];
+    write('PMEVTYPER5', 8n);
+    expect(perf.calls.slice(-2)).toEqual(['create 5 8 24523f22 off', 'doubt 5']);
+    expect(pmu.counterView(5)).toMatchObject({
+      hasEvent: true,
+      eventEnabled: undefined,
+      reason: UncertaintyReason.gateUnknown,
+    });
+  });
+
+  it('when a missing event was made: its period is known only if both moments agree on it', () => {
+    const { pmu, write } = setUp('fresh', '6.12', 6);
+    write('PMCNTENCLR', U64_MAX);
+    pmu.forgetRegister(codeOf('PMCNTENSET', EL1).code, sysreg, UncertaintyReason.userspaceUnknown);
+    write('PMCR', 1n);
+    expect(pmu.counterView(5)).toMatchObject({ hasEvent: undefined, period: 0x2452_3f22n });
+    write('PMCR', 1n);
+    expect(pmu.counterView(5).period).toBe(0x2452_3f22n);
+    write('PMCR', 0x81n);
+    expect(pmu.counterView(5).period).toBeUndefined();
+  });
+
+  it('what a write through an unknown selector left: value, type, event and its count', () => {
+    const { hide, perf, pmu, read, write } = setUp('fresh');
+    write(...COUNTING);
+    perf.counts[0] = [30n, 0n];
+    hide('PMSELR');
+    write('PMXEVTYPER', 0x11n);
+    expect(pmu.counterView(0)).toMatchObject({
+      hasEvent: undefined,
+      eventEnabled: undefined,
+      event: undefined,
+    });
+    perf.counts[0] = [0n, 0n];
+    expect(read('PMEVCNTR0')).toEqual([1030n, 0n, 0n]);
+    pmu.overflow(0);
+    expect(pmu.counterView(0).period).toBeUndefined();
+  });
+
+  it('the upper half an AArch32 write keeps is that of the stored base, also after a proved value', () => {
+    const { adopt, perf, pmu, read, write, out } = setUp('fresh', '6.12', 6);
+    write('PMEVTYPER0', 8n, 'PMEVCNTR0', 0xffff_fff0n, 'PMCNTENSET', 1n, 'PMCR', 1n);
+    perf.counts[0] = [0n, 100n];
+    adopt('PMEVCNTR0', 0x1_0000_0004n);
+    pmu.write(codeOf('PMEVCNTR0', { el: 1, aa32: true, wide: false }).code, cp15, 7n, 1, out);
+    expect(read('PMEVCNTR0')).toEqual([7n, 0n, 0n]);
+    // A base that may lie on either side of a multiple of 2^32, or of 2^64.
+    pmu.userspaceSetCounter(0, 0n);
+    perf.counts[0] = [0xffff_fff0n, 0x20n];
+    write('PMEVTYPER0', 8n);
+    pmu.write(codeOf('PMEVCNTR0', { el: 1, aa32: true, wide: false }).code, cp15, 7n, 1, out);
+    expect(read('PMEVCNTR0')).toEqual([7n, 0x1_0000_0000n, 0n]);
+    pmu.userspaceSetCounter(0, 0xffff_ffff_ffff_fff0n);
+    perf.counts[0] = [0n, 0x20n];
+    write('PMEVTYPER0', 8n);
+    pmu.write(codeOf('PMEVCNTR0', { el: 1, aa32: true, wide: false }).code, cp15, 7n, 1, out);
+    expect(read('PMEVCNTR0')[1]).toBe(U64_MAX);
+  });
+
+  it('an increment to a multiple of 2^32 overflows only perhaps while PMCR.LP is open', () => {
+    const { hide, pmu, read, write } = setUp('fresh', '6.12', 6);
+    write('PMCNTENCLR', U64_MAX, 'PMOVSCLR', U64_MAX, 'PMCNTENSET', 3n);
+    write('PMEVTYPER0', 0n, 'PMEVCNTR0', 0x1_ffff_ffffn, 'PMEVTYPER1', 0x1en, 'PMEVCNTR1', 5n);
+    hide('PMCR');
+    write('PMEVCNTR0', 0x1_ffff_ffffn, 'PMEVCNTR1', 5n);
+    // An enabled creation elsewhere proves E.
+    pmu.adoptBacking(2, { ...ATTR, config: 8, periodKnown: false });
+    write('PMSWINC', 1n);
+    expect([read('PMEVCNTR0'), read('PMOVSSET'), read('PMEVCNTR1')]).toEqual([
+      [0x2_0000_0000n, 0n, 0n],
+      [0n, 0n, 1n],
+      [5n, 1n, 0n],
+    ]);
+  });
+
+  it('several unrecorded overflows may have carried a CHAIN neighbour over its own top', () => {
+    const { pmu, read, write } = setUp('fresh');
+    write(
+      'PMEVTYPER0',
+      8n,
+      'PMEVTYPER1',
+      0x1en,
+      'PMEVCNTR0',
+      0xffff_fff0n,
+      'PMEVCNTR1',
+      0xffff_fffdn,
+    );
+    write('PMCNTENCLR', U64_MAX, 'PMOVSCLR', U64_MAX, 'PMCNTENSET', 3n, 'PMCR', 1n);
+    pmu.markOverflowPossible(0, 2n);
+    expect([read('PMEVCNTR1'), read('PMOVSSET')]).toEqual([
+      [0xffff_fffdn, 2n, 0n],
+      [0n, 0n, 1n],
+    ]);
+    pmu.markOverflowPossible(0, 3n);
+    expect([read('PMEVCNTR1'), read('PMOVSSET')]).toEqual([
+      [0xffff_fffdn, 5n, 0n],
+      [0n, 0n, 3n],
+    ]);
+  });
+
+  it('the count behind a proved value: not if the base was open, and only modulo 2^32 for a 32-bit counter', () => {
+    const rearmed = (base: 'exact' | 'open', counted: [bigint, bigint]): bigint | undefined => {
+      const { adopt, perf, pmu, write } = setUp('fresh');
+      write(
+        'PMCNTENCLR',
+        U64_MAX,
+        'PMEVTYPER0',
+        8n,
+        'PMEVCNTR0',
+        1000n,
+        'PMCNTENSET',
+        1n,
+        'PMCR',
+        1n,
+      );
+      if (base === 'open') {
+        perf.counts[0] = [0n, 3n];
+        write('PMEVTYPER0', 8n);
+      }
+      perf.counts[0] = counted;
+      adopt('PMEVCNTR0', 1010n);
+      pmu.overflow(0);
+      return pmu.counterView(0).period;
+    };
+    expect(rearmed('exact', [5n, 10n])).toBe(0x1_0000_0000n - 10n);
+    expect(rearmed('exact', [5n, 0xffff_fff0n])).toBe(0x1_0000_0000n - 10n);
+    expect(rearmed('exact', [5n, 0x2_0000_0000n])).toBeUndefined();
+    expect(rearmed('exact', [20n, 10n])).toBeUndefined();
+    expect(rearmed('open', [5n, 10n])).toBeUndefined();
+  });
+
+  it('a low half says nothing of a counter that is wholly unknown', () => {
+    const { perf, pmu, read } = setUp('unknown', '6.12', 6);
+    perf.calls = [];
+    pmu.adopt(codeOf('PMEVCNTR0', { el: 1, aa32: true, wide: false }).code, cp15, 4n);
+    expect([perf.calls, read('PMEVCNTR0')[1]]).toEqual([[], U64_MAX]);
+  });
+
+  it('a proved SW_INCR type settles that there is no event', () => {
+    const { adopt, perf, pmu } = setUp('unknown');
+    perf.calls = [];
+    adopt('PMEVTYPER0', 0n);
+    expect([perf.calls, pmu.counterView(0).hasEvent]).toEqual([['release 0'], false]);
+    adopt('PMEVTYPER1', 8n);
+    expect([perf.calls, pmu.counterView(1).hasEvent]).toEqual([['release 0'], undefined]);
+  });
+});
+
+describe('a recorded creation', () => {
   it('proves event, filter, enables and value', () => {
     const { perf, pmu, read } = setUp('unknown');
     perf.counts[2] = [0n, 0n];
-    pmu.adoptBacking(2, attr);
+    pmu.adoptBacking(2, ATTR);
     expect(read('PMEVCNTR2')).toEqual([0xffff_fff0n, 0n, 0n]);
     expect(pmu.counterView(2)).toMatchObject({
       event: 0x11,
@@ -465,7 +647,7 @@ describe('a recorded creation', () => {
   it('disabled: settles the other gate when one is known', () => {
     const { pmu, read, write } = setUp('unknown');
     write('PMCNTENSET', 4n);
-    pmu.adoptBacking(2, { ...attr, disabled: true });
+    pmu.adoptBacking(2, { ...ATTR, disabled: true });
     expect(read('PMCR')[2] & 1n).toBe(0n);
     expect(pmu.counterView(2)).toMatchObject({ pmcrE: false, eventEnabled: false });
   });
@@ -473,7 +655,7 @@ describe('a recorded creation', () => {
 
 describe('snapshots', () => {
   it('carry the whole state, also the uncertain part', () => {
-    const { hide, pmu, read, write } = setUp('fresh');
+    const { hide, perf, pmu, read, write } = setUp('fresh');
     write(...COUNTING);
     hide('PMOVSSET');
     const bytes = pmu.snapshot();
@@ -481,6 +663,7 @@ describe('snapshots', () => {
     pmu.forget();
     write('PMCR', 0n, 'PMUSERENR', 15n);
     expect(pmu.restore(bytes)).toBe(true);
+    perf.counts[0] = [0n, 0n];
     expect([read('PMOVSSET'), read('PMEVCNTR0'), pmu.counterView(0)]).toEqual(before);
     expect(pmu.restore(bytes.subarray(1))).toBe(false);
   });
@@ -488,6 +671,6 @@ describe('snapshots', () => {
   it('have the layout version their bytes were pinned with', () => {
     // If this changes, raise PMUV3_STATE_VERSION: checkpoints of older versions must not be read.
     const { pmu } = setUp('fresh');
-    expect([PMUV3_STATE_VERSION, pmu.snapshot().byteLength]).toEqual([1, 3072]);
+    expect([PMUV3_STATE_VERSION, pmu.snapshot().byteLength]).toEqual([1, 2734]);
   });
 });
