@@ -56,6 +56,11 @@ export class ByteTable<T> {
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8');
 
+/** A copy of bytes[start, end). (Buffer's slice is none.) */
+export function copyOf(bytes: Uint8Array, start = 0, end = bytes.length): Uint8Array {
+  return new Uint8Array(bytes.subarray(start, end));
+}
+
 export function bytesOf(text: string): Uint8Array {
   return encoder.encode(text);
 }

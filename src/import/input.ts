@@ -2,6 +2,7 @@ import { type FileHandle, open, stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { InputError } from '../domain/errors.ts';
+import { copyOf } from './byte-table.ts';
 import { ZstdDecoder } from './zstd.ts';
 
 /** Bytes read from a file at a time. */
@@ -128,7 +129,7 @@ export async function* decompressed(name: string, bytes: Bytes): Bytes {
   while (length < 6) {
     const { value, done } = await iterator.next();
     if (done) break;
-    head.push(length + value.length < 6 ? value.slice() : value);
+    head.push(length + value.length < 6 ? copyOf(value) : value);
     length += value.length;
   }
   const first = head.length === 1 ? head[0]! : concat(head, length);
@@ -157,7 +158,7 @@ async function* gunzip(name: string, first: Uint8Array, rest: Bytes): Bytes {
   async function* counted(): Bytes {
     for await (const piece of prepend(first, rest)) {
       taken += piece.length;
-      yield piece.slice();
+      yield copyOf(piece);
     }
   }
   const source = Readable.from(counted(), { objectMode: false });
@@ -186,7 +187,7 @@ async function* gunzip(name: string, first: Uint8Array, rest: Bytes): Bytes {
 
 async function* unzstd(name: string, first: Uint8Array, rest: Bytes): Bytes {
   const decoder = await ZstdDecoder.create(name);
-  for await (const piece of prepend(first, rest)) yield* decoder.push(piece.slice());
+  for await (const piece of prepend(first, rest)) yield* decoder.push(copyOf(piece));
   decoder.end();
 }
 

@@ -50,7 +50,8 @@ function isBinary(head: Uint8Array): boolean {
 
 /** The importer that reads a recording which begins with `head`; InputError with what to do if there is none. */
 export function recognise(name: string, head: Uint8Array, importers = IMPORTERS): Importer {
-  if (head.length === 0) throw new InputError(`${name}: is empty`, 'record again; docs/formats.md tells what is read');
+  if (head.length === 0)
+    throw new InputError(`${name}: is empty`, 'record again; docs/formats.md tells what is read');
   refuseKnown(name, head);
   let best: Importer | undefined;
   let bestScore = LEAST;

@@ -3,6 +3,7 @@ import type { TracepointRules } from '../arch/tracepoints.ts';
 import { allocateChunk, CHUNK_EVENTS, type MutableEventChunk } from '../domain/event-chunk.ts';
 import type { ImportSink } from '../domain/import-sink.ts';
 import type { ImportNotice, RecordingFacts } from '../domain/log-facts.ts';
+import { copyOf } from './byte-table.ts';
 import {
   type ImportContext,
   type Importer,
@@ -125,10 +126,12 @@ export class RecordingPump {
   /** The next `length` of its events got the sequence numbers from `first` on. */
   appended(length: number, first: number): void {
     const end = this.settled + length;
-    while (this.learned.length > 0 && this.learned[0]!.ordinal < end) {
-      const learned = this.learned.shift()!;
+    let told = 0;
+    for (; told < this.learned.length && this.learned[told]!.ordinal < end; told++) {
+      const learned = this.learned[told]!;
       this.given.vcpus.settle(learned, first + learned.ordinal - this.settled);
     }
+    this.learned.splice(0, told);
     this.settled = end;
   }
 
@@ -142,6 +145,14 @@ export class RecordingPump {
       throw new AlreadyImportedError(input.path, earlier);
     }
     const notices: ImportNotice[] = [...reader.notices()];
+    if (this.given.vcpus.refused > 0) {
+      notices.push({
+        severity: 'warning',
+        code: 'too-many-vcpus',
+        text: 'threads that say they run a vCPU, beyond the number a host can have',
+        count: this.given.vcpus.refused,
+      });
+    }
     const facts = this.facts(reader, notices, options);
     const report = {
       path: input.path,
@@ -233,7 +244,7 @@ export class RecordingPump {
       if (done) break;
       length += value.length;
       // What comes next may overwrite it.
-      head.push(length < SNIFF_BYTES ? value.slice() : value);
+      head.push(length < SNIFF_BYTES ? copyOf(value) : value);
     }
     const importer = recognise(input.path, joined(head, SNIFF_BYTES), importers);
     this.format = importer.format;

@@ -2,7 +2,7 @@ import { textOf } from './byte-table.ts';
 import type { ImportContext } from './importer.ts';
 import type { RawRecord } from './raw-record.ts';
 
-/** Threads remembered at once; with more, the oldest that run no vCPU are forgotten. */
+/** Threads remembered at once; with more, those that run no vCPU are forgotten. */
 const MAX_THREADS = 65536;
 /** Longest task name looked at (the kernel's are 15 bytes). */
 const MAX_COMM = 32;
@@ -35,7 +35,7 @@ export interface ThreadState {
 /** The threads of one recording: names, and which vCPU they run. */
 export class Threads {
   private readonly context: ImportContext;
-  private readonly byTid = new Map<number, ThreadState>();
+  private byTid = new Map<number, ThreadState>();
   private last: ThreadState | undefined;
   private named = 0;
   /** Some record was made by a thread in guest mode (as perf calls it). */
@@ -86,7 +86,7 @@ export class Threads {
     if (vcpu !== null && thread.vcpuIndex < 0) {
       this.learn(thread, Number(vcpu[1]), `thread name ${text}`);
     }
-    if (vcpu !== null || this.named < MAX_THREADS) {
+    if (thread.slot >= 0 || this.named < MAX_THREADS) {
       this.named++;
       this.context.threadName(thread.tid, text);
     }
@@ -116,11 +116,8 @@ export class Threads {
 
   private create(tid: number): ThreadState {
     if (this.byTid.size >= MAX_THREADS) {
-      for (const [old, thread] of this.byTid) {
-        if (thread.vcpuIndex >= 0) continue;
-        this.byTid.delete(old);
-        break;
-      }
+      const kept = [...this.byTid].filter(([, thread]) => thread.slot >= 0);
+      this.byTid = new Map(kept.length * 2 < MAX_THREADS ? kept : []);
     }
     const thread: ThreadState = {
       tid,

@@ -4,6 +4,8 @@ import type { VcpuSlot } from './importer.ts';
 
 /** Largest vCPU index taken (KVM's own limit is below). */
 const MAX_INDEX = 32767;
+/** vCPUs taken in one run: far more than a host runs; only a damaged recording names more. */
+const MAX_VCPUS = 4096;
 
 /** A vCPU was learned: to be completed when the event that told has a sequence number. */
 export interface Learned {
@@ -18,6 +20,8 @@ export class VcpuTable {
   private readonly slotByTid = new Map<number, number>();
   private readonly factByTid = new Map<number, Omit<VcpuFact, 'slot'>>();
   /** Indices that were named although no thread of theirs is known: slot promised. */
+  /** Threads that were not taken for vCPUs because there were too many. */
+  refused = 0;
   private readonly promised = new Map<number, string>();
 
   constructor(sink: ImportSink) {
@@ -46,6 +50,10 @@ export class VcpuTable {
     }
     const known = this.factByTid.get(tid);
     const slot = this.slotByTid.get(tid);
+    if (known === undefined && this.factByTid.size >= MAX_VCPUS) {
+      this.refused++;
+      return { slot: slot ?? -1, isNew: false };
+    }
     if (slot !== undefined && known?.index === index && (known.pid === pid || pid < 0)) {
       return { slot, isNew: false };
     }

@@ -1,11 +1,12 @@
 import { Decompress } from 'fzstd';
 import xxhash, { type XXHash } from 'xxhash-wasm';
 import { InputError } from '../domain/errors.ts';
+import { copyOf } from './byte-table.ts';
 
 const MAGIC = 0xfd2fb528;
 const SKIPPABLE = 0x184d2a50;
-/** Largest window a frame may ask for: what the zstd tool takes without --long (RFC 8878 suggests 8 MB at least). */
-const MAX_WINDOW = 128 * 1024 * 1024;
+/** Largest window a frame may ask for (RFC 8878 suggests 8 MB at least; zstd -19 takes 8, only -22 and --long more). */
+const MAX_WINDOW = 64 * 1024 * 1024;
 const MAX_BLOCK = 131072;
 const NOTHING = new Uint8Array(0);
 
@@ -26,7 +27,7 @@ export class ZstdDecoder {
   private readonly name: string;
   private readonly newHash: () => XXHash<bigint>;
   /** Input not used yet: less than one header. */
-  private held = new Uint8Array(0);
+  private held: Uint8Array = new Uint8Array(0);
   private state: 'frame' | 'block' | 'data' | 'checksum' | 'skip' = 'frame';
   /** Bytes of the current block (or skippable frame) still to come. */
   private left = 0;
@@ -51,7 +52,7 @@ export class ZstdDecoder {
   /** Decompressed pieces that `bytes` completes. `bytes` must not be changed afterwards. */
   push(bytes: Uint8Array): readonly Uint8Array[] {
     this.output = [];
-    let input = bytes;
+    let input: Uint8Array = bytes;
     if (this.held.length > 0) {
       input = new Uint8Array(this.held.length + bytes.length);
       input.set(this.held);
@@ -64,7 +65,7 @@ export class ZstdDecoder {
       at += used;
       this.position += used;
     }
-    this.held = input.slice(at);
+    this.held = copyOf(input, at);
     return this.output;
   }
 

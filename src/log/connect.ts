@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, statSync, unlinkSync } from 'node:fs';
+import { accessSync, constants, existsSync, realpathSync, statSync, unlinkSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import Database from 'better-sqlite3';
 import { InputError } from '../domain/errors.ts';
@@ -169,7 +169,8 @@ function checkedFile(path: string, mode: number, verb: string): string {
     if (!stat.isFile()) throw notALog(path, 'it is no regular file');
     accessSync(file, mode);
     if (stat.size === 0 && (mode & constants.W_OK) === 0) throw notALog(path, 'the file is empty');
-    return file;
+    // SQLite names the files beside it after what a link leads to.
+    return realpathSync(file);
   } catch (error) {
     throw systemError(path, verb, error);
   }

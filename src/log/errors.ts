@@ -51,10 +51,13 @@ export function translated(path: string, error: unknown): unknown {
     return unfinished(path);
   }
   if (code.startsWith('SQLITE_READONLY')) {
-    return new InputError(`cannot write ${path}: ${oneLine(message)}`, 'check the permissions of the file');
+    return new InputError(
+      `cannot write ${path}: ${oneLine(message)}`,
+      'check the permissions of the file',
+    );
   }
   if (code.startsWith('SQLITE_CANTOPEN')) return unfinished(path);
-  if (code.startsWith('SQLITE_IOERR')) {
+  if (code.startsWith('SQLITE_IOERR') || code === 'SQLITE_NOMEM' || code === 'SQLITE_TOOBIG') {
     return new InputError(
       `cannot read or write ${path}: ${oneLine(message)} (${code})`,
       'check the disk; the log keeps what earlier imports stored',

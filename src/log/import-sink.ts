@@ -99,7 +99,7 @@ export class RunSink implements ImportSink {
   }
 
   vcpus(): readonly VcpuFact[] {
-    return this.#vcpus.list;
+    return this.#vcpus.list();
   }
 
   learnVcpu(fact: Omit<VcpuFact, 'slot'>): number {

@@ -73,7 +73,7 @@ export class SegmentReader {
 
   #decoding<T>(i: number, decode: (bytes: Buffer) => T): T {
     const bytes = translating(this.#path, () => this.#select.get(i + 1));
-    if (!Buffer.isBuffer(bytes)) throw this.#damaged(i, 'its columns are missing');
+    if (!Buffer.isBuffer(bytes)) throw this.#damaged(i, 'its columns are missing or too large');
     if (checkSum(bytes) !== this.index.columnsCrc[i]) {
       throw this.#damaged(i, 'its columns do not match their check sum');
     }

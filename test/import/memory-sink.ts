@@ -14,6 +14,8 @@ export class NullSink implements ImportSink {
   readonly vcpuFacts: VcpuFact[] = [];
   readonly sources: { name: string; summary: ImportSummary | undefined }[] = [];
   nextSeq = 1;
+  private readonly slots = new Set<number>();
+  private readonly rowByTid = new Map<number, number>();
   private readonly nameIds = new Map<string, number>([['', 0]]);
   private readonly attrIds = new Map<string, number>();
 
@@ -53,8 +55,8 @@ export class NullSink implements ImportSink {
   }
 
   learnVcpu(fact: Omit<VcpuFact, 'slot'>): number {
-    const known = this.vcpuFacts.findIndex((vcpu) => vcpu.tid === fact.tid && fact.tid >= 0);
-    if (known >= 0) {
+    const known = this.rowByTid.get(fact.tid);
+    if (known !== undefined) {
       const vcpu = this.vcpuFacts[known]!;
       this.vcpuFacts[known] = {
         ...fact,
@@ -65,8 +67,10 @@ export class NullSink implements ImportSink {
       return vcpu.slot;
     }
     let slot = fact.index;
-    while (this.vcpuFacts.some((vcpu) => vcpu.slot === slot)) slot++;
+    while (this.slots.has(slot)) slot++;
+    this.slots.add(slot);
     this.vcpuFacts.push({ ...fact, slot });
+    if (fact.tid >= 0) this.rowByTid.set(fact.tid, this.vcpuFacts.length - 1);
     return slot;
   }
 

@@ -83,7 +83,8 @@ const DIALECT: Dialect = {
     const loaded = reader.countWhere((rule) => rule.vcpuLoaded === true);
     const arm64 = reader.countWhere((rule) => rule.arch === 'arm64');
     const x86 = reader.countWhere((rule) => rule.arch === 'x86');
-    if (loaded > 0 || arm64 === 0 || x86 > 0) return;
+    const switches = reader.countWhere((rule) => rule.name === 'sched_switch');
+    if (loaded > 0 || arm64 === 0 || x86 > 0 || switches === 0) return;
     reader.book.add(
       'warning',
       'guest-samples-missing',

@@ -1,7 +1,7 @@
 import { InputError } from '../../domain/errors.ts';
 import { EventKind } from '../../domain/event-kind.ts';
 import type { ImportNotice, RecordingFacts } from '../../domain/log-facts.ts';
-import { ByteTable, hashBytes, textOf } from '../byte-table.ts';
+import { ByteTable, copyOf, hashBytes, textOf } from '../byte-table.ts';
 import { type CompiledRule, RuleCompiler } from '../compiled-rule.ts';
 import type { ImportContext, RecordingReader } from '../importer.ts';
 import { excerpt, NoticeBook } from '../notices.ts';
@@ -154,7 +154,7 @@ export class TextReader implements RecordingReader {
     this.resolution(head);
     const entry = this.entry(bytes, from, p - 1);
     if (entry.token.length !== p - at || !isToken(entry.token, bytes, at)) {
-      entry.token = bytes.slice(at, p);
+      entry.token = copyOf(bytes, at, p);
     }
     if (this.previous !== undefined) this.previous.next = entry;
     this.previous = entry;
@@ -276,7 +276,7 @@ export class TextReader implements RecordingReader {
     };
     this.entries.push(entry);
     if (full) this.overflow = entry;
-    else this.table.add(bytes.slice(start, end), entry);
+    else this.table.add(copyOf(bytes, start, end), entry);
     return entry;
   }
 
