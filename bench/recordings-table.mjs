@@ -56,6 +56,7 @@ const TABLES = {
     'last record (s)',
     'events',
     'of vCPU threads',
+    'guest reads',
     '`hw_add` less',
     'others less / more',
     'at another place',
@@ -70,14 +71,15 @@ export async function recordingsPage(library, folders, previous = '') {
   for (const [recording, forms] of findRecordings(folders)) {
     let reference;
     for (const { form, path, ships } of forms) {
-      const { full, blind, records } = await measure(library, path, forms.length > 1);
+      const { full, blind, records } = await measure(library, path, {
+        compared: form === FORMS[0] || reference !== undefined,
+      });
       const head = [recording, form, ships ? 'yes' : NOT_SHIPPED];
       const key = `${recording} ${form}`;
       rows.full.set(key, [...head, ...full]);
       rows.blind.set(key, [...head, ...blind]);
       if (records === undefined) continue;
-      const both = ships && (reference === undefined || reference.ships);
-      head[2] = both ? 'yes' : NOT_SHIPPED;
+      if (reference?.ships === false) head[2] = NOT_SHIPPED;
       rows.forms.set(key, [...head, ...compareForms(records, reference?.records)]);
       reference ??= form === FORMS[0] ? { ships, records } : undefined;
     }
@@ -98,8 +100,8 @@ function findRecordings(folders) {
     for (const entry of readdirSync(folder, { withFileTypes: true })) {
       if (!entry.isDirectory()) continue;
       for (const form of FORMS) {
-        const path = SUFFIXES.map((suffix) => join(folder, entry.name, form + suffix)).find((file) =>
-          existsSync(file),
+        const path = SUFFIXES.map((suffix) => join(folder, entry.name, form + suffix)).find(
+          (file) => existsSync(file),
         );
         const forms = found.get(entry.name) ?? [];
         if (path === undefined || forms.some((known) => known.form === form)) continue;
@@ -114,7 +116,7 @@ function findRecordings(folders) {
 }
 
 /** The cells of one recording, and its records if they are to be compared with another form's. */
-async function measure(library, path, compared) {
+async function measure(library, path, { compared }) {
   const folder = mkdtempSync(join(tmpdir(), 'vpmu-table-'));
   try {
     const file = join(folder, 'recording.vpmu');
@@ -122,10 +124,13 @@ async function measure(library, path, compared) {
     const log = library.openLog(file);
     try {
       const withheld = library.parseWithheld(['counts']);
+      const blindReads = await guestReads(library, log, { withheld });
       return {
         full: fullCells(log, library.checkLog(log)),
-        blind: blindCells(library.checkLog(log, { withheld }), await spans(library, log, withheld)),
-        records: compared ? readRecords(library, log) : undefined,
+        blind: blindCells(library.checkLog(log, { withheld }), blindReads),
+        records: compared
+          ? { ...readRecords(library, log), reads: await guestReads(library, log) }
+          : undefined,
       };
     } finally {
       log.close();
@@ -150,8 +155,11 @@ function fullCells(log, check) {
   ];
 }
 
-function blindCells(check, widths) {
-  const bounded = widths.filter((span) => span !== 0n).sort(compare);
+function blindCells(check, reads) {
+  const bounded = reads
+    .filter(({ counter, verdict, span }) => counter >= 0 && verdict !== 'unknown' && span !== 0n)
+    .map(({ span }) => span)
+    .sort(compare);
   return [
     ...verdicts(check),
     bounded.length === 0 ? '–' : count(bounded[bounded.length >> 1]),
@@ -174,16 +182,14 @@ function backing({ backingEvents: { confirmed, contradicted, deviations } }) {
   return all === 0 ? '–' : `${count(confirmed)} of ${count(all)}`;
 }
 
-/** Width of the predicted interval of each counter read of which one was predicted. */
-async function spans(library, log, withheld) {
-  const { source, config } = library.prepareReplay(log, { withheld });
-  const widths = [];
+/** The guest reads of a recording, as replayed. */
+async function guestReads(library, log, choices) {
+  const { source, config } = library.prepareReplay(log, choices);
+  const reads = [];
   await library.replay(source, config).forEach(({ observations }) => {
-    for (const { counter, verdict, span } of observations) {
-      if (counter >= 0 && verdict !== 'unknown') widths.push(span);
-    }
+    for (const read of observations) reads.push(read);
   });
-  return widths;
+  return reads;
 }
 
 /** What of a recording can be compared with another form of it. */
@@ -210,9 +216,13 @@ function readRecords(library, log) {
         hwAdds++;
         continue;
       }
-      // What trace-cmd does not print (R+) or prints otherwise (restart) is no difference between the records.
+      // What one recorder prints otherwise or not at all (see "Print") is no difference between the records.
       let flags = chunk.flags[i] & ~(EventFlag.preempted | EventFlag.timeBack);
       if (kind === EventKind.userspaceExit) flags &= ~EventFlag.failed;
+      if (kind === EventKind.halt) {
+        own.push({ time, text: `${kind} ${chunk.tid[i]}` });
+        continue;
+      }
       const { code } = KIND_SPECS[kind];
       const id = chunk.code[i];
       const what = code === 'name' ? log.name(id) : code === 'attr' ? attr(id) : id;
@@ -227,7 +237,9 @@ function readRecords(library, log) {
 function compareForms(records, reference) {
   const { events, first, last, own, others, hwAdds } = records;
   const cells = [seconds(first), seconds(last), count(events), count(own.length + hwAdds)];
-  if (reference === undefined) return [...cells, ...Array(5).fill('–')];
+  if (reference === undefined) return [...cells, ...Array(6).fill('–')];
+  const [reads, expected] = [records.reads.map(readText), reference.reads.map(readText)];
+  const same = reads.length === expected.length && reads.every((text, i) => text === expected[i]);
   const { less, more, laterNs } = align(reference.own, own);
   const moved = reference.own.filter(({ text }, i) => own[i]?.text !== text).length;
   const from = maximum(first, reference.first) + MARGIN_NS;
@@ -235,12 +247,18 @@ function compareForms(records, reference) {
   const shared = (times) => times.filter((time) => time >= from && time <= to).length;
   return [
     ...cells,
+    same ? 'the same' : 'different',
     count(reference.hwAdds - hwAdds),
     `${count(less)} / ${count(more)}`,
     less + more === 0 ? count(moved) : '–',
     laterNs === undefined ? '–' : (Number(laterNs) / 1000).toFixed(1),
     `${count(shared(others))} of ${count(shared(reference.others))}`,
   ];
+}
+
+/** A guest read without its place in the log. */
+function readText({ vcpu, space, code, verdict, recorded, recordedUndef, low, span, unknownBits }) {
+  return [vcpu, space, code, verdict, recorded, recordedUndef, low, span, unknownBits].join(' ');
 }
 
 /** Pairs equal records, the first with the first: how many have no partner, and the median of how much later a partner is. */
@@ -266,7 +284,8 @@ const compare = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
 const minimum = (a, b) => (a < b ? a : b);
 const maximum = (a, b) => (a > b ? a : b);
 const count = (number) => number.toString().replace(/\B(?=(\d{3})+$)/g, ',');
-const seconds = (ns) => `${ns / 10n ** 9n}.${((ns % 10n ** 9n) / 1000n).toString().padStart(6, '0')}`;
+const seconds = (ns) =>
+  `${ns / 10n ** 9n}.${((ns % 10n ** 9n) / 1000n).toString().padStart(6, '0')}`;
 
 function tableText(columns, rows) {
   const line = (cells) => `| ${cells.join(' | ')} |`;
@@ -290,7 +309,8 @@ export function tableRows(page, columns) {
 function sum(rows, column) {
   const at = TABLES.full.indexOf(column);
   let total = 0;
-  for (const cells of rows.values()) total += Number(cells[at].split(' / ').at(-1).replaceAll(',', ''));
+  for (const cells of rows.values())
+    total += Number(cells[at].split(' / ').at(-1).replaceAll(',', ''));
   return count(total);
 }
 
@@ -298,51 +318,49 @@ function render({ full, blind, forms }) {
   const recordings = new Set([...full.values()].map(([recording]) => recording)).size;
   return `# What replay says about each recording
 
-Made by \`npm run recordings\`; do not edit. ${count(recordings)} recordings, ${count(full.size)} texts of them, ${sum(full, 'events')} events, ${sum(full, 'guest reads: counters / all')} guest reads
-of PMU registers: ${sum(full, 'confirmed')} confirmed, ${sum(full, 'contradicted')} contradicted. A test makes the rows of the shipped recordings again and compares them with this page.
-Recordings that are too large to ship are kept with the rows they had when they were last at hand, marked \`${NOT_SHIPPED}\`; \`node bench/recordings-table.mjs --write DIR\` makes them
-again from a folder that has them.
+Made by \`npm run recordings\`; do not edit. ${count(recordings)} recordings in ${count(full.size)} texts, ${sum(full, 'events')} events, ${sum(full, 'guest reads: counters / all')} guest reads of PMU registers:
+${sum(full, 'confirmed')} confirmed, ${sum(full, 'bounded')} within bounds, ${sum(full, 'unknown')} unknown, ${sum(full, 'contradicted')} contradicted. A test makes the rows of the shipped recordings again and compares them with this page.
+Recordings too large to ship keep the rows they had when they were last at hand, marked \`${NOT_SHIPPED}\`; \`node bench/recordings-table.mjs --write DIR\` makes them again from a folder that has them.
 
 Each text is imported by itself, without a word about its kernel, and checked twice: with all evidence, and blind, without any recorded count of a backing event.
 
 ## All evidence
-- **kernel rules**, **chosen by**: the texts do not name the kernel they were recorded on; what a record shows that only one kernel does decides (\`--rules\` and \`--kernel\` override it).
+- **kernel rules**, **chosen by**: the texts do not name the kernel they were recorded on. What a record shows that only one kernel does decides; \`--kernel\` and \`--rules\` override it.
 - **events**: records in the text. **lost**: records that the recorder says it lost.
-- **guest reads**: completed guest accesses whose value was recorded, \`counters / all\`: of counters, and of all PMU registers. The four verdicts are split the same way.
-- **confirmed**: the value was predicted exactly before it was looked at. **bounded**: it lies inside the predicted bounds, or agrees in all bits that were predicted. **unknown**: nothing was
-  predicted. **contradicted**: it cannot be; there is none.
+- **guest reads**: completed guest accesses whose value was recorded, of counters / of all PMU registers; the four verdicts likewise.
+- **confirmed**: the value was predicted exactly before it was looked at. **bounded**: it lies inside the predicted bounds, or agrees in all bits that were predicted. **unknown**: nothing
+  was predicted. **contradicted**: it cannot have been read.
 - **not confirmed because**: \`constant-not-seen-elsewhere\` are reads of PMCEID0 and PMCEID1, constants of the VM: one that is read only once could only be predicted from itself.
-  S7-storm-lossy begins in the middle of a run, after 373,481 lost records: the guest chose its events before (\`type-not-known\`), and nothing tells a counter's value until it is
-  first read (\`initial-state-not-recorded\`).
-- **backing events predicted**: host perf events that KVM created for guest counters, with the configuration and sample period the model predicted, of all that were created or predicted.
-- **interrupt levels predicted**: changes of the PMU's interrupt line, of all recorded. Where none is recorded (–) the tracepoint was off, or no counter overflowed.
+  S7-storm-lossy begins in the middle of a run: the guest chose its events before (\`type-not-known\`), and nothing tells the value of a counter before it is first read
+  (\`initial-state-not-recorded\`).
+- **backing events predicted**: host perf events that KVM created for guest counters with the configuration and sample period the model predicted, of all that were created or predicted.
+- **interrupt levels predicted**: changes of the PMU's interrupt line, of all recorded. None (–) where no counter overflowed, or vgic_update_irq_pending was not recorded.
 
 ${tableText(TABLES.full, full)}
 
 ## Blind
-The same with \`--without counts\`: what follows from the guest's register writes, the life of the backing events and when the vCPU ran, and from earlier guest reads. A counter that may have moved
-since it was last known has bounds then: at least as before, at most as many events as the time in the guest allows. No recorded value lies outside.
-- **bounds of counters**: width of the predicted interval, in counts, over the counter reads that are not exact: the middle one, and the widest.
-- Counters that could not move are confirmed without any count. S6-kut-pmu-chained-counters and S6-kut-pmu-sw-incr have no others, and S3-lean has 28 reads of counters whose event the
-  host could not place.
+The same with \`--without counts\`: what follows from the guest's register writes and earlier reads, the life of the backing events, and when the vCPU ran. The bounds of a counter that may have
+moved reach from its last known value to what no core could exceed in the time it may have run, so they are wide; recordings without guest entries and exits (the \`-lean\` ones) have
+the widest. No recorded value lies outside.
+- **bounds of counters**: width of the predicted interval, in counts, over the counter reads that are not predicted exactly: the middle one and the widest.
+- A counter that cannot have moved is confirmed without any count: all that three of the kvm-unit-tests read, and in S3-lean those whose event the host could not place.
 
 ${tableText(TABLES.blind, blind)}
 
-## Why the forms of one recording differ
-All recorders ran at once on the same run, and yet the texts hold different numbers of events. The guest reads are the same in all of them: number, order, register, value and verdict.
-What differs, and what was verified by comparing the texts record by record (every column but the time) with tracefs text:
-1. **Start and stop.** tracefs was switched on first and off first, then trace-cmd, then perf (S4-lean: perf before trace-cmd). The vCPU threads live inside all of them, so the extra
-   records are of other threads, mostly task switches while the machine idles before and after. While both recorders were on, other threads have exactly as many records in both.
-2. **\`hw_add\` in perf.data.** The probe on the PMU driver's add callback often fires while perf itself schedules events; perf's recursion guard drops such records, without a lost
-   record. They are the only records of vCPU threads that perf.data misses: **others less / more** is 0 / 0 in every row. On 6.1 none is missing.
-   A placement that failed can so be missing from \`perf script\`; the reads of the backing event still show its state.
-3. **Order.** A record may stand at another place: where an interrupt came while a record was being taken, one recorder wrote the record first, another the interrupt's. The number
-   counts the records that are not where tracefs text has them; no record of a counter's value is overtaken by a guest read.
-4. **Time.** Each recorder stamps by itself, a few microseconds after the one before: the median is given. tracefs text and \`trace-cmd report\` print µs, \`perf script --ns\` ns.
-5. **Print.** \`trace-cmd report\` does not print the \`+\` of a preempted task (\`R+\`), and both it and perf print the first \`kvm_userspace_exit\` as \`KVM_EXIT_UNKNOWN\` where tracefs says
-   \`restart\`. perf prints the last task switch of an exiting thread with pid −1; the importer takes the thread from the record's own fields.
+## Why the texts of one recording differ
+All recorders ran at once on the same run; yet the texts hold different numbers of events. What the guest read is the same in all of them: number, order, register, value, prediction and
+verdict (**guest reads**). What differs was found by comparing \`trace-cmd report\` and \`perf script\` with tracefs text, record by record and column by column:
+1. **Start and stop.** tracefs was switched on and off first, then trace-cmd, then perf (in S4-lean perf before trace-cmd). The vCPU threads live and die while all three record, so the extra
+   records are those of other threads, mostly task switches of an idle machine. While two recorders were both on, they have the same number of records of other threads.
+2. **\`hw_add\` in perf.data.** The probe on the PMU driver's add callback often fires while perf schedules its own events, and perf's recursion guard drops the record without counting it as lost.
+   No other record of a vCPU thread is missing (**others less / more**). On 6.1 none is, and of the 205 refused placements in S3-lean none either.
+3. **Order.** Where an interrupt came while a record was being taken, one recorder has the record first and another the interrupt's. **at another place** counts the records that do not stand where
+   tracefs text has them, \`hw_add\` apart.
+4. **Time.** Each recorder takes its own time stamp. **stamped later** is the median against tracefs text; that and \`trace-cmd report\` cut to µs, \`perf script --ns\` does not.
+5. **Print**, not counted as a difference: \`trace-cmd report\` leaves out the \`+\` of a preempted task (\`R+\`); it and perf print \`kvm_wfx_arm64\` without its values (\`wf>c<\`), and the first
+   \`kvm_userspace_exit\` as KVM_EXIT_UNKNOWN where tracefs has \`restart\`; perf prints the last task switches of an exiting thread with pid −1 (the importer goes by the record's own fields).
 
-\`perf script\` without \`--guest-code\` (perf-script-default.txt) is not in the tables: it leaves out every record taken while a vCPU was loaded, so no guest read is left to check.
+\`perf script\` without \`--guest-code\` (perf-script-default.txt) is not in the tables: it leaves out every record taken while a vCPU was loaded, and not one guest read is left.
 
 ${tableText(TABLES.forms, forms)}
 `;

@@ -1,14 +1,14 @@
-import { parseArm64Register } from '../arch/arm64-registers.ts';
-import { UsageError } from '../domain/errors.ts';
-import { allocateChunk, COLUMNS, type EventChunk } from '../domain/event-chunk.ts';
+import { allocateChunk, COLUMNS } from '../domain/event-chunk.ts';
+import { RegisterSpace, registerSpace } from '../domain/event-kind.ts';
 import {
+  type EventChunk,
   EventKind,
   KIND_SPECS,
   kindByName,
-  RegisterSpace,
-  registerSpace,
-} from '../domain/event-kind.ts';
-import type { VcpuFact } from '../domain/log-facts.ts';
+  parseArm64Register,
+  UsageError,
+  type VcpuFact,
+} from '../index.ts';
 import { nearest } from './render/text.ts';
 
 /** Which events of a log are wanted; an absent member does not restrict. */

@@ -1,14 +1,15 @@
-import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
-import { UsageError, VpmuError } from '../domain/errors.ts';
-import { parseTime } from '../domain/time-spec.ts';
 import { grouped } from '../domain/u64.ts';
-import { importRecordings } from '../import/import-recordings.ts';
+import { readMapFile } from '../import/map-file.ts';
+import {
+  type ImportProgress,
+  type ImportReport,
+  importInto as importRecordingsInto,
+  parseTime,
+  UsageError,
+  VpmuError,
+} from '../index.ts';
 
-const parseMapFile = (_text: string, _name: string): never[] => [];
-
-import type { ImportProgress, ImportReport } from '../import/report.ts';
-import { openLogForImport } from '../log/log.ts';
 import type { RecordingOptions } from './options.ts';
 import type { RecordingInput } from './recordings.ts';
 import { formatBytes, printable } from './render/text.ts';
@@ -28,10 +29,7 @@ export async function importInto(
   shell: Shell,
 ): Promise<ImportReport> {
   const statStart = options.statStart === undefined ? undefined : clockTime(options.statStart);
-  const map =
-    options.map === undefined
-      ? undefined
-      : parseMapFile(readFileSync(options.map, 'utf8'), options.map);
+  const map = options.map === undefined ? undefined : await readMapFile(options.map);
   const controller = new AbortController();
   const interrupt = (signal: keyof typeof SIGNAL_EXIT): void => {
     controller.abort(new VpmuError('interrupted: nothing was imported', SIGNAL_EXIT[signal]));
@@ -39,31 +37,27 @@ export async function importInto(
     process.stdin.destroy();
   };
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
-  const log = openLogForImport(path);
   try {
-    return await log.importRun((sink) =>
-      importRecordings(
-        sink,
-        recordings.map((recording) => ({
-          ...recording,
-          ...(statStart === undefined ? {} : { statStart }),
-        })),
-        {
-          ...(map === undefined ? {} : { map }),
-          ...(options.kernel === undefined ? {} : { kernelRelease: options.kernel }),
-          signal: controller.signal,
-          onProgress: (progress) => {
-            if (options.quiet !== true) shell.progress(progressText(progress));
-          },
+    return await importRecordingsInto(
+      path,
+      recordings.map((recording) => ({
+        ...recording,
+        ...(statStart === undefined ? {} : { statStart }),
+      })),
+      {
+        ...(map === undefined ? {} : { map }),
+        ...(options.kernel === undefined ? {} : { kernelRelease: options.kernel }),
+        signal: controller.signal,
+        onProgress: (progress) => {
+          if (options.quiet !== true) shell.progress(progressText(progress));
         },
-      ),
+      },
     );
   } catch (error) {
     throw controller.signal.aborted ? controller.signal.reason : error;
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
     shell.progress(undefined);
-    log.close();
   }
 }
 

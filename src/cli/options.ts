@@ -31,15 +31,19 @@ export function list(flags: string, description: string): Option {
 
 /** Adds the options that say how recordings are read. Every verb that takes recordings has them. */
 export function addRecordingOptions(command: Command): Command {
-  return command
-    .addOption(repeatable('-i, --input <FILE>', 'a log or a recording, as an argument is'))
-    .addOption(repeatable('--guest <FILE>', 'a recording made inside the guest, as guest:FILE'))
-    .addOption(repeatable('--host <FILE>', 'a recording made on the host, as host:FILE'))
-    .option('--kernel <RELEASE>', 'kernel the recordings were made on, as uname -r prints it')
-    .option('--map <FILE>', 'rules for tracepoints and probes of your own')
-    .option('--stat-start <TIME>', 'when perf stat -I started, on the clock of the trace')
-    .option('-q, --quiet', 'no warnings and no progress')
-    .option('-v, --verbose', 'say more about what is done');
+  for (const option of [
+    repeatable('-i, --input <FILE>', 'a log or a recording, as an argument is'),
+    repeatable('--guest <FILE>', 'a recording made inside the guest, as guest:FILE'),
+    repeatable('--host <FILE>', 'a recording made on the host, as host:FILE'),
+    new Option('--kernel <RELEASE>', 'kernel the recordings were made on, as uname -r prints it'),
+    new Option('--map <FILE>', 'rules for tracepoints and probes of your own (docs/formats.md)'),
+    new Option('--stat-start <TIME>', 'when perf stat -I started, on the clock of the trace'),
+    new Option('-q, --quiet', 'no warnings and no progress'),
+    new Option('-v, --verbose', 'say more about what is done'),
+  ]) {
+    command.addOption(option.helpGroup('Recordings:'));
+  }
+  return command;
 }
 
 /** `--json` as every verb has it. */

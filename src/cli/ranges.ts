@@ -1,17 +1,17 @@
-import { UsageError } from '../domain/errors.ts';
+import type { TimeSpan } from '../domain/time-spec.ts';
+import { RELATIVE_CLOCK } from '../import/stat/stat-reader.ts';
 import {
   formatTime,
+  type Log,
   parseTime,
   parseTimeRange,
   type ResolvedRange,
   resolveTime,
   resolveTimeRange,
   type TimeRangeSpec,
-  type TimeSpan,
   type TimeSpec,
-} from '../domain/time-spec.ts';
-import { RELATIVE_CLOCK } from '../import/stat/stat-reader.ts';
-import type { Log } from '../log/types.ts';
+  UsageError,
+} from '../index.ts';
 
 /** What is needed of a log to place times in it. */
 export type TimedLog = Pick<Log, 'firstTime' | 'lastTime' | 'imports' | 'timeOf'>;

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, createReadStream, existsSync, openSync, readSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { InputError, UsageError } from '../domain/errors.ts';
-import type { Role } from '../domain/log-facts.ts';
+import { InputError, type Role, UsageError } from '../index.ts';
 import type { RecordingOptions } from './options.ts';
 
 /** A recording as the user named it. */

@@ -1,7 +1,6 @@
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { grouped } from '../domain/u64.ts';
-import { openLog } from '../log/log.ts';
-import type { Log } from '../log/types.ts';
+import { type Log, openLog } from '../index.ts';
 import { cacheEntry, temporaryEntry } from './cache.ts';
 import { importInto } from './import-into.ts';
 import type { RecordingOptions } from './options.ts';

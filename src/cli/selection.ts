@@ -1,8 +1,6 @@
-import type { Command } from 'commander';
-import { UsageError } from '../domain/errors.ts';
-import type { EventChunk } from '../domain/event-chunk.ts';
+import { type Command, Option } from 'commander';
 import { parseIntegerList } from '../domain/range-spec.ts';
-import type { ChunkRange, Log } from '../log/types.ts';
+import { type ChunkRange, type EventChunk, type Log, UsageError } from '../index.ts';
 import {
   type EventFilter,
   eventMatcher,
@@ -24,14 +22,16 @@ export interface SelectionOptions {
 
 /** Adds the options that select events. */
 export function addSelectionOptions(command: Command): Command {
-  return command
-    .addOption(
-      repeatable('--time <A,B>', 'only from time A to time B, either of which may be missing'),
-    )
-    .option('--vcpu <LIST>', 'only of these vCPUs, as 0,2-3')
-    .addOption(list('--kind <LIST>', 'only of these kinds; hw-* is all that begin so'))
-    .addOption(list('--register <LIST>', 'only accesses to these registers, as PMCR_EL0'))
-    .addOption(list('--source <LIST>', 'only of these recordings, by id or name'));
+  for (const option of [
+    repeatable('--time <A,B>', 'from time A to time B, either of which may be missing'),
+    new Option('--vcpu <LIST>', 'of these vCPUs, as 0,2-3'),
+    list('--kind <LIST>', 'of these kinds; hw-* is all that begin so'),
+    list('--register <LIST>', 'accesses to these registers, as PMCR_EL0'),
+    list('--source <LIST>', 'of these recordings, by id or name'),
+  ]) {
+    command.addOption(option.helpGroup('Only events:'));
+  }
+  return command;
 }
 
 /** The selected events of a log, in replay order; each iteration reads anew. UsageError for what names nothing. */

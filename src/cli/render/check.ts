@@ -1,10 +1,13 @@
-import type { VerdictCounts } from '../../diagnose/check.ts';
-import type { CheckResult, Contradiction } from '../../diagnose/check-log.ts';
-import type { Event } from '../../domain/event-chunk.ts';
 import { RegisterSpace, spaceFlags } from '../../domain/event-kind.ts';
-import { formatTime } from '../../domain/time-spec.ts';
 import { grouped, hex } from '../../domain/u64.ts';
-import type { Observation } from '../../replay/observation.ts';
+import {
+  type CheckResult,
+  type Contradiction,
+  type Event,
+  formatTime,
+  type Observation,
+  type VerdictCounts,
+} from '../../index.ts';
 import type { Shell } from '../shell.ts';
 import { eventJson, type Json } from './event-json.ts';
 import { type EventWords, eventLayout, eventLine, registerName } from './event-text.ts';
@@ -44,9 +47,18 @@ export function printCheck(shell: Shell, result: CheckResult, words: EventWords)
   shell.print();
   printSideChecks(shell, result);
   if (result.reasons.size > 0) printReasons(shell, result.reasons);
-  if (result.firstContradiction === null) {
+  if (result.firstContradiction !== null) {
+    printContradiction(shell, result.firstContradiction, words);
+  } else if (guestReads.confirmed + guestReads.bounded > 0) {
     shell.print(shell.style('good', 'No recorded read contradicts the model.'));
-  } else printContradiction(shell, result.firstContradiction, words);
+  } else {
+    shell.print(
+      shell.style(
+        'warning',
+        'Nothing could be checked: no predicted guest read has a recorded value.',
+      ),
+    );
+  }
 }
 
 function difference(all: VerdictCounts, part: VerdictCounts): VerdictCounts {

@@ -1,9 +1,13 @@
-import { arm64EventLabel } from '../../arch/arm64-events.ts';
 import { perfHardwareName } from '../../arch/perf-generic.ts';
-import type { DiffNote, DiffRow, DiffTotal } from '../../diagnose/diff.ts';
-import type { DiffResult } from '../../diagnose/diff-log.ts';
-import { formatTime } from '../../domain/time-spec.ts';
 import { grouped, hex } from '../../domain/u64.ts';
+import {
+  arm64EventLabel,
+  type DiffNote,
+  type DiffResult,
+  type DiffRow,
+  type DiffTotal,
+  formatTime,
+} from '../../index.ts';
 import type { Shell } from '../shell.ts';
 import type { Json } from './event-json.ts';
 import { type Column, renderTable, wrapText } from './table.ts';
@@ -12,10 +16,10 @@ import { plural, printable } from './text.ts';
 const COUNT_COLUMNS: readonly Column[] = [
   { title: 'guest', align: 'right' },
   { title: 'host :G', align: 'right' },
-  { title: 'difference', align: 'right' },
-  { title: 'ratio', align: 'right' },
-  { title: 'host :H', align: 'right' },
-  { title: 'coverage', align: 'right' },
+  { title: 'diff', align: 'right' },
+  { title: 'ratio', align: 'right', expendable: 3 },
+  { title: 'host :H', align: 'right', expendable: 2 },
+  { title: 'covered', align: 'right' },
 ];
 
 const COUNTER_COLUMNS: readonly Column[] = [
@@ -34,7 +38,7 @@ export function printDiff(shell: Shell, result: DiffResult, windows: boolean): v
   }
   print(
     shell,
-    [...COUNTER_COLUMNS, { title: 'windows', align: 'right' }, ...COUNT_COLUMNS],
+    [...COUNTER_COLUMNS, { title: 'windows', align: 'right', expendable: 1 }, ...COUNT_COLUMNS],
     totalRows(result.totals),
   );
   printNotes(shell, result.totals);
@@ -67,7 +71,7 @@ function totalRows(totals: readonly DiffTotal[]): readonly (readonly string[])[]
     eventText(total.event),
     total.comparedWindows === total.windows
       ? `${total.windows}`
-      : `${total.comparedWindows} of ${total.windows}`,
+      : `${total.comparedWindows}/${total.windows}`,
     ...countCells(total),
   ]);
 }

@@ -1,5 +1,4 @@
-import type { Event } from '../../domain/event-chunk.ts';
-import { EventFlag, registerSpace } from '../../domain/event-kind.ts';
+import { registerSpace } from '../../domain/event-kind.ts';
 import {
   FLAG_NAMES,
   KIND_MEMBERS,
@@ -7,6 +6,7 @@ import {
   SPACE_BITS,
   SPACES,
 } from '../../import/jsonl/members.ts';
+import { type Event, EventFlag } from '../../index.ts';
 import { type EventWords, registerName } from './event-text.ts';
 
 /** A JSON value before it becomes text; a bigint becomes a string of digits. */

@@ -1,19 +1,18 @@
-import { arm64EventLabel } from '../../arch/arm64-events.ts';
-import { arm64RegisterName } from '../../arch/arm64-registers.ts';
 import { perfHardwareName } from '../../arch/perf-generic.ts';
 import { exitName, HaltInstruction, TaskState } from '../../arch/tracepoints.ts';
-import type { Event } from '../../domain/event-chunk.ts';
+import { RegisterSpace, registerSpace } from '../../domain/event-kind.ts';
+import { hex } from '../../domain/u64.ts';
 import {
+  arm64EventLabel,
+  arm64RegisterName,
+  type Event,
   EventFlag,
   EventKind,
+  formatTime,
   KIND_SPECS,
   type KindSpec,
-  RegisterSpace,
-  registerSpace,
-} from '../../domain/event-kind.ts';
-import type { PerfEventAttr } from '../../domain/log-facts.ts';
-import { formatTime } from '../../domain/time-spec.ts';
-import { hex } from '../../domain/u64.ts';
+  type PerfEventAttr,
+} from '../../index.ts';
 import { printable } from './text.ts';
 
 /** Where the words behind an event's numbers are kept: the log. */

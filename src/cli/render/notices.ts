@@ -1,4 +1,4 @@
-import type { ImportNotice } from '../../domain/log-facts.ts';
+import type { ImportNotice } from '../../index.ts';
 import type { Shell, Style } from '../shell.ts';
 import { plural, printable } from './text.ts';
 

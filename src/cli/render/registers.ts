@@ -1,6 +1,6 @@
 import { CYCLE_COUNTER, Evtyper, PMCR_FLAG_NAMES, Userenr } from '../../arch/arm64-bits.ts';
-import { arm64EventLabel } from '../../arch/arm64-events.ts';
 import { formatIntegerList } from '../../domain/range-spec.ts';
+import { arm64EventLabel } from '../../index.ts';
 
 /** What the bits of an arm64 PMU register say, in the Arm ARM's names; empty where the value says it all. */
 export function registerMeaning(name: string, value: bigint): string {

@@ -1,12 +1,12 @@
-import { formatTime } from '../../domain/time-spec.ts';
 import { grouped, hex } from '../../domain/u64.ts';
-import type { ReplayState } from '../../replay/replay-to.ts';
-import type {
-  BackingState,
-  CounterState,
-  RegisterState,
-  VcpuState,
-} from '../../replay/state-view.ts';
+import {
+  type BackingState,
+  type CounterState,
+  formatTime,
+  type RegisterState,
+  type ReplayState,
+  type VcpuState,
+} from '../../index.ts';
 import type { Shell } from '../shell.ts';
 import type { Json } from './event-json.ts';
 import { reasonText } from './reasons.ts';
@@ -65,6 +65,7 @@ const COUNTER_COLUMNS: readonly Column[] = [
   { title: 'value', align: 'right' },
   { title: 'certainty', wrapTo: 14 },
   { title: 'state', wrapTo: 20 },
+  { title: 'backing event', wrapTo: 26, expendable: 1 },
 ];
 
 const REGISTER_COLUMNS: readonly Column[] = [
@@ -83,7 +84,8 @@ function counterRow(counter: CounterState): readonly string[] {
     counter.eventName,
     valueText(counter),
     certaintyText(counter),
-    stateText(counter),
+    counter.counting ? 'counting' : `not counting: ${counter.gates.join(', ')}`,
+    counter.backing === undefined ? '' : backingText(counter.backing),
   ];
 }
 
@@ -120,15 +122,9 @@ function certaintyText({
   }
 }
 
-function stateText({ counting, gates, backing }: CounterState): string {
-  const parts = [counting ? 'counting' : `not counting: ${gates.join(', ')}`];
-  if (backing !== undefined) parts.push(backingText(backing));
-  return parts.join(', ');
-}
-
 function backingText({ pointer, state, createdAt }: BackingState): string {
-  const name = pointer === 0n ? 'backing event' : `event ${hex(pointer)}`;
-  return `${name} ${state === 'unknown' ? 'in an unknown state' : state}${createdAt > 0 ? ` (created @${createdAt})` : ''}`;
+  const name = pointer === 0n ? 'not named' : hex(pointer);
+  return `${name} ${state === 'unknown' ? '(state not known)' : state}${createdAt > 0 ? ` (created @${createdAt})` : ''}`;
 }
 
 function registerRow({

@@ -7,6 +7,11 @@ export interface Column {
    * A column without it keeps its width: a value is never cut.
    */
   readonly wrapTo?: number;
+  /**
+   * A column that may be left out, as a whole and saying so, where the table is still too wide; the highest number goes
+   * first.
+   */
+  readonly expendable?: number;
 }
 
 /** How a table is laid out. */
@@ -22,8 +27,9 @@ export interface TableLayout {
 const GAP = '  ';
 
 /**
- * Lays rows out under their titles. Too wide a table first wraps its columns of words, the widest first; what is still
- * too wide runs over the edge of the terminal, because a value that is cut is worse than a line that breaks.
+ * Lays rows out under their titles. Too wide a table first wraps its columns of words, the widest first, then leaves out
+ * expendable columns and names them in a last line. What is still too wide runs over the edge of the terminal, because
+ * a value that is cut is worse than a line that breaks.
  */
 export function renderTable(
   columns: readonly Column[],
@@ -31,19 +37,54 @@ export function renderTable(
   layout: TableLayout,
 ): readonly string[] {
   const indent = ' '.repeat(layout.indent ?? 0);
-  const widths = columnWidths(columns, rows, layout.width - indent.length);
-  const titles = line(
-    columns,
-    columns.map((column) => column.title),
-    widths,
-  );
-  const lines = columns.some((column) => column.title !== '')
-    ? titles.map((text) => indent + (layout.heading?.(text) ?? text))
-    : [];
-  for (const row of rows) {
-    for (const text of line(columns, row, widths)) lines.push(indent + text);
+  const available = layout.width - indent.length;
+  const kept = keptColumns(columns, rows, available);
+  const pick = <T>(items: readonly T[]): readonly T[] => kept.map((i) => items[i]!);
+  const shown = pick(columns);
+  const shownRows = rows.map(pick);
+  const widths = columnWidths(shown, shownRows, available);
+  const lines: string[] = [];
+  if (shown.some(({ title }) => title !== '')) {
+    for (const text of tableLines(
+      shown,
+      shown.map(({ title }) => title),
+      widths,
+    )) {
+      lines.push(indent + (layout.heading?.(text) ?? text));
+    }
   }
+  for (const row of shownRows) {
+    for (const text of tableLines(shown, row, widths)) lines.push(indent + text);
+  }
+  const missing = columns.filter((_, i) => !kept.includes(i)).map(({ title }) => title);
+  if (missing.length > 0)
+    lines.push(`${indent}(left out for want of width: ${missing.join(', ')})`);
   return lines;
+}
+
+/** Which columns are shown: all, or what is left when expendable ones are taken away until the rest fits. */
+function keptColumns(
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+  available: number,
+): readonly number[] {
+  let kept = columns.map((_, i) => i);
+  const fits = (): boolean => {
+    const widths = columnWidths(
+      kept.map((i) => columns[i]!),
+      rows.map((row) => kept.map((i) => row[i]!)),
+      available,
+    );
+    return totalWidth(widths) <= available;
+  };
+  const expendable = kept
+    .filter((i) => columns[i]!.expendable !== undefined)
+    .sort((a, b) => columns[b]!.expendable! - columns[a]!.expendable!);
+  for (const victim of expendable) {
+    if (fits()) break;
+    kept = kept.filter((i) => i !== victim);
+  }
+  return kept;
 }
 
 /** Characters a text takes on a terminal (every code point counts one). */
@@ -85,7 +126,7 @@ function columnWidths(
       ? widths[i]!
       : Math.min(widths[i]!, Math.max(column.wrapTo, ...cells(i).map(longestWord))),
   );
-  let excess = sum(widths) + GAP.length * (columns.length - 1) - available;
+  let excess = totalWidth(widths) - available;
   while (excess > 0) {
     const i = widths.reduce(
       (best, width, at) => (width > least[at]! && (best < 0 || width > widths[best]!) ? at : best),
@@ -99,7 +140,7 @@ function columnWidths(
   return widths;
 }
 
-function line(
+function tableLines(
   columns: readonly Column[],
   cells: readonly string[],
   widths: readonly number[],
@@ -125,6 +166,6 @@ function longestWord(text: string): number {
   return Math.max(...text.split(' ').map(textWidth));
 }
 
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, n) => total + n, 0);
+function totalWidth(widths: readonly number[]): number {
+  return widths.reduce((total, width) => total + width, GAP.length * (widths.length - 1));
 }

@@ -1,7 +1,5 @@
 import type { Command } from 'commander';
-import { checkLog } from '../../diagnose/check-log.ts';
-import { EXIT } from '../../domain/errors.ts';
-import { EVIDENCE_GROUPS, parseWithheld } from '../../replay/evidence.ts';
+import { checkLog, EVIDENCE_GROUPS, EXIT, parseWithheld } from '../../index.ts';
 import { addRecordingOptions, jsonOption, list, type RecordingOptions } from '../options.ts';
 import { checkJson, printCheck } from '../render/check.ts';
 import { printJson } from '../render/json.ts';
@@ -20,10 +18,10 @@ export function addCheck(program: Command, shell: Shell): void {
     .command('check')
     .summary('every recorded guest read against what the model predicts')
     .description(
-      'Predicts every recorded guest read of a counter or PMU register before looking at its value, and compares. Exit code 1 when one cannot be what was recorded; the first is printed with the 20 events before it.',
+      'Predicts every recorded guest read of a counter or PMU register before looking at its value, and compares. Exit code 1 when one cannot be what was recorded (the first is printed with the 20 events before it), 4 when there was nothing to compare.',
     )
     .argument('[LOG | RECORDING...]', 'a log, or recordings to import first');
-  addRecordingOptions(command)
+  command
     .option('--rules <NAME>', 'rule set, instead of the one of the recording (vpmu models)')
     .addOption(list('--without <LIST>', 'withhold evidence, to see what the model knows by itself'))
     .addOption(jsonOption())
@@ -51,9 +49,12 @@ Examples:
           eventProgress(shell, 'checking', log.eventCount),
         );
         shell.progress(undefined);
-        if (result.guestReads.contradicted > 0) shell.exitCode = EXIT.differs;
+        const { confirmed, bounded, contradicted } = result.guestReads;
+        if (contradicted > 0) shell.exitCode = EXIT.differs;
+        else if (confirmed + bounded === 0) shell.exitCode = EXIT.inconclusive;
         if (options.json) printJson(shell, checkJson(result, log));
         else printCheck(shell, result, log);
       }),
     );
+  addRecordingOptions(command);
 }

@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
-import { diffLog } from '../../diagnose/diff-log.ts';
-import { EXIT } from '../../domain/errors.ts';
+import { diffLog, EXIT } from '../../index.ts';
 import { addRecordingOptions, jsonOption, type RecordingOptions } from '../options.ts';
 import { diffJson, printDiff } from '../render/diff.ts';
 import { printJson } from '../render/json.ts';
@@ -21,7 +20,7 @@ export function addDiff(program: Command, shell: Shell): void {
       'For each vCPU and guest counter: what the guest counted, what host events with :G and :H counted between the same two records, the difference, and the share of the guest count that can be compared. Exit code 1 when they differ, 4 when nothing can be compared.',
     )
     .argument('[LOG | RECORDING...]', 'a log, or recordings to import first');
-  addRecordingOptions(command)
+  command
     .option(
       '--windows',
       'also each window: a span in which a counter counted one event undisturbed',
@@ -45,4 +44,5 @@ Examples:
         else printDiff(shell, result, options.windows === true);
       }),
     );
+  addRecordingOptions(command);
 }

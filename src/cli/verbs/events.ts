@@ -1,8 +1,6 @@
 import type { Command } from 'commander';
-import { type EventChunk, eventAt } from '../../domain/event-chunk.ts';
-import { KIND_SPECS } from '../../domain/event-kind.ts';
 import { grouped } from '../../domain/u64.ts';
-import type { Log } from '../../log/types.ts';
+import { type EventChunk, eventAt, KIND_SPECS, type Log } from '../../index.ts';
 import { addRecordingOptions, jsonOption, type RecordingOptions } from '../options.ts';
 import { isRangeArgument } from '../ranges.ts';
 import { eventJson } from '../render/event-json.ts';
@@ -27,7 +25,7 @@ export function addEvents(program: Command, shell: Shell): void {
       'Prints events in replay order, one line each: @seq, time (exact to the ns), [CPU], vCPU, thread, kind, and what happened.',
     )
     .argument('[LOG | RECORDING | RANGE...]', 'a log or recordings; @A-@B, @A+N or @A for events');
-  addSelectionOptions(addRecordingOptions(command))
+  command
     .option('--count', 'print how many events match, by kind, instead of the events')
     .addOption(jsonOption())
     .addHelpText(
@@ -48,6 +46,8 @@ Examples:
         else await printEvents(shell, log, chunks, options.json === true);
       });
     });
+  addSelectionOptions(command);
+  addRecordingOptions(command);
 }
 
 async function printEvents(

@@ -1,8 +1,6 @@
 import { closeSync, fstatSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
-import type { EventChunk } from '../../domain/event-chunk.ts';
-import { type JsonLinesSource, writeJsonLines } from '../../import/jsonl/writer.ts';
-import type { Log } from '../../log/types.ts';
+import { type EventChunk, type JsonLinesSource, type Log, writeJsonLines } from '../../index.ts';
 import { addRecordingOptions, type RecordingOptions } from '../options.ts';
 import { isRangeArgument } from '../ranges.ts';
 import { withLog } from '../resolve-log.ts';
@@ -22,7 +20,7 @@ export function addExport(program: Command, shell: Shell): void {
       'Writes a log, or the selected events of it, as vpmu-events/1: a header and one JSON line per event (docs/formats.md). Importing it gives the same events again.',
     )
     .argument('[LOG | RECORDING | RANGE...]', 'a log or recordings; @A-@B, @A+N or @A for events');
-  addSelectionOptions(addRecordingOptions(command))
+  command
     .option('-o, --output <FILE>', 'file to write, instead of standard output')
     .addOption(new Option('--format <NAME>', 'what to write').choices(['jsonl']).default('jsonl'))
     .addHelpText(
@@ -39,6 +37,8 @@ export function addExport(program: Command, shell: Shell): void {
         } else writeFile(options.output, source);
       });
     });
+  addSelectionOptions(command);
+  addRecordingOptions(command);
 }
 
 function jsonLinesSource(log: Log, chunks: Iterable<EventChunk>): JsonLinesSource {

@@ -1,7 +1,6 @@
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import { UsageError } from '../../domain/errors.ts';
-import type { ImportReport, InputReport } from '../../import/report.ts';
+import { type ImportReport, type InputReport, UsageError } from '../../index.ts';
 import { importInto } from '../import-into.ts';
 import { addRecordingOptions, jsonOption, type RecordingOptions } from '../options.ts';
 import { classifyInputs, type RecordingInput, STDIN } from '../recordings.ts';
@@ -25,7 +24,7 @@ export function addImport(program: Command, shell: Shell): void {
     )
     .argument('[RECORDING...]', 'files; guest:FILE and host:FILE say whose; - is standard input')
     .option('-o, --output <LOG>', 'the log (default: named after the first recording, here)');
-  addRecordingOptions(command)
+  command
     .addOption(jsonOption())
     .addHelpText(
       'after',
@@ -47,6 +46,7 @@ Examples:
       if (options.json) printJson(shell, reportJson(output, report));
       else if (options.quiet !== true) printReport(shell, output, report);
     });
+  addRecordingOptions(command);
 }
 
 /** `trace-raw.vpmu` for `dir/trace-raw.txt.zst`: in the current folder, as a compiler does. */

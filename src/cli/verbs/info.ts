@@ -1,10 +1,8 @@
 import { statSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import { EventKind, KIND_SPECS } from '../../domain/event-kind.ts';
-import { formatTime } from '../../domain/time-spec.ts';
 import { grouped } from '../../domain/u64.ts';
-import type { ImportRow, Log } from '../../log/types.ts';
+import { EventKind, formatTime, type ImportRow, KIND_SPECS, type Log } from '../../index.ts';
 import { addRecordingOptions, jsonOption, type RecordingOptions } from '../options.ts';
 import { timeSpan } from '../ranges.ts';
 import { printJson } from '../render/json.ts';
@@ -27,7 +25,7 @@ export function addInfo(program: Command, shell: Shell): void {
       'Shows recordings, kernel, clock, vCPUs with their threads, time span, events by kind, lost records, and what importing did not take over as it stood.',
     )
     .argument('[LOG | RECORDING...]', 'a log, or recordings to import first');
-  addRecordingOptions(command)
+  command
     .addOption(jsonOption())
     .addHelpText(
       'after',
@@ -47,6 +45,7 @@ export function addInfo(program: Command, shell: Shell): void {
         { warn: false },
       ),
     );
+  addRecordingOptions(command);
 }
 
 type Info = ReturnType<typeof collect>;

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { ruleSets } from '../../arch/rule-sets.ts';
+import { ruleSets } from '../../index.ts';
 import { jsonOption } from '../options.ts';
 import { printJson } from '../render/json.ts';
 import { wrapText } from '../render/table.ts';
@@ -13,7 +13,7 @@ export function addModels(program: Command, shell: Shell): void {
     .command('models')
     .summary('the rule sets a recording can be replayed under')
     .description(
-      'Lists the rule sets by name: what each models and where its rules come from. --rules of replay, check and diff takes these names.',
+      'Lists the rule sets by name: what each models and where its rules come from. --rules of replay and check takes these names.',
     )
     .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  vpmu models')

@@ -1,13 +1,16 @@
 import type { Command } from 'commander';
-import { UsageError } from '../../domain/errors.ts';
-import { KIND_SPECS } from '../../domain/event-kind.ts';
 import { parseIntegerList } from '../../domain/range-spec.ts';
-import { formatTime } from '../../domain/time-spec.ts';
-import type { Log } from '../../log/types.ts';
-import { parseWithheld } from '../../replay/evidence.ts';
-import type { ReplayChoices } from '../../replay/replay-log.ts';
-import { type ReplayState, replayTo } from '../../replay/replay-to.ts';
-import { watchCounter } from '../../replay/watch-counter.ts';
+import {
+  formatTime,
+  KIND_SPECS,
+  type Log,
+  parseWithheld,
+  type ReplayChoices,
+  type ReplayState,
+  replayTo,
+  UsageError,
+  watchCounter,
+} from '../../index.ts';
 import { addRecordingOptions, jsonOption, list, type RecordingOptions } from '../options.ts';
 import { resolveInstant } from '../ranges.ts';
 import { printJson } from '../render/json.ts';
@@ -33,7 +36,7 @@ export function addReplay(program: Command, shell: Shell): void {
       "Replays up to an instant and prints what each vCPU's PMU held: value and how sure it is, the event selected, whether it counts or which gate is closed, the backing event and its state, and the record it rests on.",
     )
     .argument('[LOG | RECORDING...]', 'a log, or recordings to import first');
-  addRecordingOptions(command)
+  command
     .option('--at <TIME>', 'the instant: 423.518, +20us, 50%, @SEQ, start, end (default: end)')
     .option('--vcpu <LIST>', 'only these vCPUs, as 0,2-3')
     .option('--rules <NAME>', 'rule set, instead of the one of the recording (vpmu models)')
@@ -70,6 +73,7 @@ Examples:
         else printReplay(shell, chosen);
       }),
     );
+  addRecordingOptions(command);
 }
 
 function onlyVcpus(state: ReplayState, text: string | undefined): ReplayState {

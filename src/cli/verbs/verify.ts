@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
-import { EXIT } from '../../domain/errors.ts';
-import { openLog } from '../../log/log.ts';
+import { EXIT, openLog } from '../../index.ts';
 import type { BadPlace } from '../../log/types.ts';
 import { jsonOption } from '../options.ts';
 import { printJson } from '../render/json.ts';

@@ -9,6 +9,17 @@ describe('vpmu check', () => {
     expect(stdout).toContain('No recorded read contradicts the model.');
   });
 
+  it('does not call a recording good in which there is nothing to check: exit 4', async () => {
+    const { code, stdout, stderr } = await vpmu([
+      'check',
+      'traces/S5-bare/perf-script-default.txt.zst',
+    ]);
+    expect(code).toBe(4);
+    expect(stdout).toContain('Nothing could be checked');
+    expect(stderr).toContain('warning');
+    expect(stderr).toContain('--guest-code');
+  });
+
   it('shows the first contradiction and what led to it under the wrong ones: exit 1', async () => {
     const { code, stdout } = await vpmu(['check', '--rules', 'arm64-kvm-6.12', BARE_61]);
     expect(code).toBe(1);

@@ -1,4 +1,4 @@
-import { cpSync, existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { BARE, json, withRecording } from './recordings.ts';
@@ -51,6 +51,37 @@ describe('vpmu import', () => {
     expect(await role('--guest', stat)).toBe('guest');
     expect(await role('--host', stat)).toBe('host');
     expect(await role('guest:x')).toBe('host');
+  });
+
+  it('takes rules for probes of its user, and refuses bad ones', async () => {
+    const folder = scratch();
+    const map = join(folder, 'map.json');
+    writeFileSync(
+      map,
+      JSON.stringify({
+        format: 'vpmu-map/1',
+        events: { irq_handler_entry: { kind: 'irq-level', fields: { irq: 'code' } } },
+      }),
+    );
+    const args = ['import', '--json', '-o', join(folder, 'a.vpmu'), '--map'];
+    expect((await vpmu([...args, map, BARE])).code).toBe(0);
+    const info = json((await vpmu(['info', '--json', join(folder, 'a.vpmu')])).stdout);
+    expect(info['unmapped']).toHaveLength(2);
+    for (const [content, code] of [
+      ['{', 2],
+      ['{"format":"vpmu-map/2"}', 2],
+      [undefined, 3],
+    ] as const) {
+      if (content === undefined) rmSync(map);
+      else writeFileSync(map, content);
+      const refused = await vpmu([...args, map, BARE]);
+      expect({ content, code: refused.code, stdout: refused.stdout }).toEqual({
+        content,
+        code,
+        stdout: '',
+      });
+      expect(refused.stderr).toMatch(/^vpmu: .*map\.json: .*\n(hint: .*\n)?$/);
+    }
   });
 
   it('refuses what is no recording in one line and makes no log', async () => {

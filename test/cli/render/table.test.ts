@@ -47,6 +47,28 @@ counter  event                           value  note
                                                 @7121`);
   });
 
+  it('leaves expendable columns out, the least needed first, and names them', () => {
+    const columns: readonly Column[] = [
+      { title: 'counter' },
+      { title: 'ratio', expendable: 2 },
+      { title: 'guest', align: 'right' },
+      { title: 'host', expendable: 1 },
+    ];
+    const rows = [['31', '1.000000', '112,598,944', '5']];
+    const at = (width: number): string => `\n${renderTable(columns, rows, { width }).join('\n')}`;
+    expect(at(36)).toBe(`
+counter  ratio           guest  host
+31       1.000000  112,598,944  5`);
+    expect(at(35)).toBe(`
+counter        guest  host
+31       112,598,944  5
+(left out for want of width: ratio)`);
+    expect(at(25)).toBe(`
+counter        guest
+31       112,598,944
+(left out for want of width: ratio, host)`);
+  });
+
   it('prints no line of titles when no column has one', () => {
     expect(renderTable([{ title: '' }, { title: '' }], [['a', 'b']], { width: 80 })).toEqual([
       'a  b',
