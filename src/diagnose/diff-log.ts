@@ -71,6 +71,7 @@ export function diffLog(log: ReplayLog, progress?: (events: number) => void): Di
   const builder = new WindowBuilder(
     {
       vcpus: log.vcpus(),
+      attr: (id) => log.attr(id),
       entersRecorded: kinds.has(EventKind.guestEnter) && kinds.has(EventKind.guestExit),
       guestSources: new Set(
         imports.filter((row) => row.facts.role === 'guest').map((row) => row.source),

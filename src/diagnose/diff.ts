@@ -13,6 +13,7 @@ export interface HostCount {
 /** Something recorded that the numbers of a row must be read with. */
 export interface DiffNote {
   readonly code:
+    | 'filtered'
     | 'not-placed'
     | 'event-error'
     | 'host-not-running'
@@ -123,6 +124,13 @@ export function diffRow(
   const guest = g === undefined ? windowCount : g.last.guest - g.first.guest;
   const hostG = g === undefined ? null : hostDelta(g);
   const notes: DiffNote[] = [];
+  if (window.filtered !== '') {
+    notes.push({
+      code: 'filtered',
+      text: `the guest's counter leaves out ${window.filtered}; the host's count does not`,
+      evidence: [window.createdSeq],
+    });
+  }
   if (window.notPlaced !== 0) {
     notes.push({
       code: 'not-placed',

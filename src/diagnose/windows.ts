@@ -1,7 +1,7 @@
 import { samePerfEvent } from '../arch/perf-generic.ts';
 import type { EventChunk } from '../domain/event-chunk.ts';
 import { EventFlag, EventKind } from '../domain/event-kind.ts';
-import type { VcpuFact } from '../domain/log-facts.ts';
+import type { PerfEventAttr, VcpuFact } from '../domain/log-facts.ts';
 import { HostEvent } from './host-event.ts';
 
 /** A count both sides are known to have had at the same moment: no guest instruction ran between the two records. */
@@ -28,6 +28,9 @@ export interface CounterWindow {
   /** Event number asked of perf; −1 when its creation was not recorded. */
   readonly config: number;
   readonly pointer: bigint;
+  /** Exception levels the guest's own filter leaves out: `EL0`, `EL1`, both, or ''. */
+  readonly filtered: string;
+  readonly createdSeq: number;
   readonly fromSeq: number;
   readonly fromTime: bigint;
   toSeq: number;
@@ -51,6 +54,8 @@ interface BackingEvent {
   readonly pointer: bigint;
   readonly counter: number;
   readonly config: number;
+  readonly filtered: string;
+  readonly createdSeq: number;
   count: bigint;
   exact: boolean;
   gap: number;
@@ -85,6 +90,20 @@ export interface WindowOptions {
   readonly vcpus: readonly VcpuFact[];
   readonly entersRecorded: boolean;
   readonly guestSources: ReadonlySet<number>;
+  /** The log's attr side table. */
+  readonly attr: (id: number) => PerfEventAttr | undefined;
+}
+
+/** Bits of attr flags (PerfEventAttr.attrFlags) that a guest's PMEVTYPER.U and P become (semantics A.4). */
+const EXCLUDE_USER = 1n << 4n;
+const EXCLUDE_KERNEL = 1n << 5n;
+
+function filterOf(attr: PerfEventAttr | undefined): string {
+  if (attr === undefined) return '';
+  const levels: string[] = [];
+  if ((attr.attrFlags & EXCLUDE_USER) !== 0n) levels.push('EL0');
+  if ((attr.attrFlags & EXCLUDE_KERNEL) !== 0n) levels.push('EL1');
+  return levels.join(' and ');
 }
 
 /**
@@ -204,6 +223,8 @@ export class WindowBuilder {
       pointer,
       counter: chunk.counter[i]!,
       config: Number(chunk.aux0[i]! & 0xffff_ffffn),
+      filtered: filterOf(this.options.attr(chunk.code[i]!)),
+      createdSeq: this.seq,
       count: 0n,
       exact: true,
       gap: vcpu.gap,
@@ -386,6 +407,8 @@ export class WindowBuilder {
       counter: event.counter,
       config: event.config,
       pointer: event.pointer,
+      filtered: event.filtered,
+      createdSeq: event.createdSeq,
       fromSeq: this.seq,
       fromTime: this.time,
       toSeq: this.seq,

@@ -7,6 +7,7 @@ import {
   type DiffRow,
   type DiffTotal,
   formatTime,
+  type IntervalRow,
 } from '../../index.ts';
 import type { Shell } from '../shell.ts';
 import type { Json } from './event-json.ts';
@@ -30,7 +31,7 @@ const COUNTER_COLUMNS: readonly Column[] = [
 
 /** Guest and host counts per counter and event; with `windows` also window by window. */
 export function printDiff(shell: Shell, result: DiffResult, windows: boolean): void {
-  if (result.totals.length === 0) {
+  if (result.totals.length === 0 && result.intervals.length === 0) {
     shell.print(
       'No guest counter counted with a recorded backing event: there is nothing to compare.',
     );
@@ -43,6 +44,13 @@ export function printDiff(shell: Shell, result: DiffResult, windows: boolean): v
   );
   printNotes(shell, result.totals);
   if (windows) printWindows(shell, result.rows);
+  if (windows) printIntervals(shell, result.intervals);
+  else if (result.intervals.length > 0) {
+    shell.print();
+    shell.print(
+      `${plural(result.intervals.length, 'interval')} of the host's perf stat compared: --windows lists them.`,
+    );
+  }
   printHostEvents(shell, result);
   if (result.droppedWindows > 0) {
     shell.print();
@@ -124,6 +132,41 @@ function printWindows(shell: Shell, rows: readonly DiffRow[]): void {
   );
 }
 
+function printIntervals(shell: Shell, intervals: readonly IntervalRow[]): void {
+  if (intervals.length === 0) return;
+  shell.print();
+  shell.print("Intervals of the host's perf stat (the guest's count lies between its bounds):");
+  print(
+    shell,
+    [
+      { title: 'vcpu', align: 'right' },
+      { title: 'event', wrapTo: 12 },
+      { title: 'from', align: 'right' },
+      { title: 'to', align: 'right' },
+      { title: 'guest', align: 'right' },
+      { title: 'host :G', align: 'right' },
+      { title: 'difference', align: 'right' },
+      { title: 'host :H', align: 'right' },
+      { title: 'notes', wrapTo: 12 },
+    ],
+    intervals.map((row) => [
+      row.vcpu < 0 ? 'all' : `${row.vcpu}`,
+      eventText(row.event),
+      formatTime(row.fromTime),
+      formatTime(row.toTime),
+      boundsText(row.guestLow, row.guestHigh, grouped),
+      countText(row.hostG),
+      row.differenceLow === null ? '-' : boundsText(row.differenceLow, row.differenceHigh!, signed),
+      countText(row.hostH),
+      row.notes.join(', '),
+    ]),
+  );
+}
+
+function boundsText(low: bigint, high: bigint, text: (value: bigint) => string): string {
+  return low === high ? text(low) : `${text(low)} … ${text(high)}`;
+}
+
 function printHostEvents(shell: Shell, result: DiffResult): void {
   if (result.hostEvents.length === 0) return;
   shell.print();
@@ -200,6 +243,19 @@ export function diffJson(result: DiffResult): Json {
       windows: total.windows,
       comparedWindows: total.comparedWindows,
       windowCount: total.windowCount,
+    })),
+    intervals: result.intervals.map((row) => ({
+      vcpu: row.vcpu < 0 ? null : row.vcpu,
+      event: row.event,
+      eventName: arm64EventLabel(row.event),
+      fromTime: row.fromTime,
+      toTime: row.toTime,
+      guest: { low: row.guestLow, high: row.guestHigh },
+      hostG: row.hostG,
+      hostH: row.hostH,
+      difference:
+        row.differenceLow === null ? null : { low: row.differenceLow, high: row.differenceHigh },
+      notes: row.notes,
     })),
     hostEvents: result.hostEvents.map((event) => ({
       vcpu: event.vcpu,
