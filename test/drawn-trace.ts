@@ -23,7 +23,7 @@ import type { ReplayLog } from '../src/replay/replay-log.ts';
  * create C eN config=X period=P [wide] [disabled] [failed]
  * enable eN [STATE] [COUNT] | disable … | release … | count eN VALUE [STATE] (event-read)
  * update eN COUNT (hw-update) | place eN [ERROR] | take eN | overflow C eN COUNT
- * get C VALUE                            userspace counter read
+ * get C VALUE [own]                      counter computed on another thread (userspace), or its own
  * stat NAME COUNT LENGTH                 a perf stat interval that ends at TIME
  *
  * Several events at one time: the same TIME again. `eN` is an event's address: 0xe0N0.
@@ -214,7 +214,12 @@ export function draw(text: string): Drawing {
         });
         break;
       case 'get':
-        add({ kind: EventKind.counterGet, counter: Number(a), value: BigInt(b), tid: 99 });
+        add({
+          kind: EventKind.counterGet,
+          counter: Number(a),
+          value: BigInt(b),
+          ...(c === 'own' ? {} : { tid: 99 }),
+        });
         break;
       case 'stat':
         names.push(a);

@@ -44,6 +44,9 @@ export class RecordedPerf implements HostPerf {
   private readonly relSpan: U64s;
   private readonly offLow: U64s;
   private readonly offSpan: U64s;
+  /** The last recorded absolute count and the guest residency at that record, −1 none of the present event. */
+  private readonly lastExact: U64s;
+  private readonly exactAt: Float64Array;
   /** Cumulative guest residency (ns) up to which growth is already in relSpan. */
   private readonly settled: Float64Array;
   /** Seq of the record the count rests on, 0 none, and the guest residency (ns) at that record. */
@@ -82,8 +85,8 @@ export class RecordedPerf implements HostPerf {
   createsContradicted = 0;
 
   constructor() {
-    const u64 = 6;
-    const f64 = 5;
+    const u64 = 7;
+    const f64 = 6;
     const own = COUNTERS * (u64 * 8 + f64 * 8 + 2 * 4 + 5);
     const bytes = Math.ceil(own / 8) * 8 + RecordedCreations.bytes;
     this.buffer = new ArrayBuffer(bytes);
@@ -105,9 +108,11 @@ export class RecordedPerf implements HostPerf {
     this.offLow = u64s();
     this.offSpan = u64s();
     this.recordedPeriod = u64s();
+    this.lastExact = u64s();
     this.settled = f64s();
     this.evidence = f64s();
     this.evidenceResidency = f64s();
+    this.exactAt = f64s();
     this.placementFailed = f64s();
     this.createdAt = f64s();
     this.config = new Int32Array(this.buffer, at, COUNTERS);
@@ -150,6 +155,8 @@ export class RecordedPerf implements HostPerf {
     this.recordedAttr.fill(0);
     this.evidence.fill(0);
     this.evidenceResidency.fill(0);
+    this.lastExact.fill(0n);
+    this.exactAt.fill(-1);
   }
 
   // What the emulator asks (HostPerf).
@@ -206,6 +213,7 @@ export class RecordedPerf implements HostPerf {
     this.pointer[counter] = 0n;
     this.relLow[counter] = 0n;
     this.relSpan[counter] = 0n;
+    this.exactAt[counter] = -1;
     this.wanted[counter] = 0;
   }
 
@@ -220,6 +228,15 @@ export class RecordedPerf implements HostPerf {
   }
 
   rebase(counter: number): void {
+    if (this.exactAt[counter] === this.residency) {
+      // Nothing was counted since an absolute count was recorded: it is the offset.
+      this.offLow[counter] = this.lastExact[counter]!;
+      this.offSpan[counter] = 0n;
+      this.relLow[counter] = 0n;
+      this.relSpan[counter] = 0n;
+      this.settled[counter] = this.residency;
+      return;
+    }
     this.settle(counter);
     const low = this.relLow[counter]!;
     const span = this.relSpan[counter]!;
@@ -279,6 +296,8 @@ export class RecordedPerf implements HostPerf {
   /** A record with an exact count of perf's own. */
   exactCount(counter: number, count: bigint): void {
     this.restsOnThis(counter);
+    this.lastExact[counter] = count;
+    this.exactAt[counter] = this.residency;
     const offSpan = this.offSpan[counter]!;
     if (offSpan === 0n) {
       // The offset is exact, so the record replaces whatever bound there was.
@@ -466,6 +485,7 @@ export class RecordedPerf implements HostPerf {
     this.offLow[counter] = 0n;
     this.offSpan[counter] = 0n;
     this.settled[counter] = this.residency;
+    this.exactAt[counter] = -1;
     this.restsOnThis(counter);
     this.placementFailed[counter] = 0;
     this.config[counter] = config;

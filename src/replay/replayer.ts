@@ -373,7 +373,7 @@ export class Replayer {
       kind === EventKind.eventRead &&
       (flags & (EventFlag.entry | EventFlag.noValue)) === 0
     ) {
-      if (hint?.accessIsOpen === true) hint.strayRead(chunk.object[i]!, chunk.value[i]!);
+      hint?.strayRead(chunk.object[i]!, chunk.value[i]!);
     } else if (kind === EventKind.eventOverflow && chunk.counter[i]! >= 0 && hint !== undefined) {
       hint.at(chunk.seq[i]!, this.time(i));
       hint.perf.bind(chunk.counter[i]!, chunk.object[i]!, chunk.value[i]!);
@@ -390,10 +390,10 @@ export class Replayer {
     )
       return;
     const vcpu = this.vcpuOf(chunk, i);
-    // Inside an access it is that access's own answer: not evidence for it. Once the guest runs, only another thread's
-    // calls are surely outside of one (the access may have left no record before this).
+    // Inside an access it is that access's own answer: not evidence for it. On the vCPU's own thread only one that has
+    // not run yet is surely outside of one (an access may have left no record before this).
     if (vcpu === undefined || vcpu.accessIsOpen) return;
-    if (vcpu.accesses > 0 && this.byTid.get(chunk.tid[i]!) === vcpu) return;
+    if (!vcpu.newborn && this.byTid.get(chunk.tid[i]!) === vcpu) return;
     vcpu.at(chunk.seq[i]!, this.time(i));
     vcpu.userspaceCounter(counter, chunk.value[i]!);
   }

@@ -19,7 +19,7 @@ const PMCR_N_BITS = 0xf800n;
 const PMCR_IDENTITY_BITS = 0xffff0000n;
 
 /** Words of a snapshot that are this class's own. */
-const OWN_NUMBERS = 23;
+const OWN_NUMBERS = 25;
 const OWN_U64S = 3;
 const OWN_WORDS = OWN_NUMBERS + OWN_U64S;
 
@@ -67,6 +67,10 @@ export class VcpuReplay {
 
   /** PMU accesses of the guest that were completed. */
   accesses = 0;
+  /** An access or entry began in the recording: what comes after is not the end of something from before it. */
+  private begun = false;
+  /** Reset in this recording and not run since: nothing on its thread can be part of a guest access. */
+  newborn = false;
 
   // The open access: records of it were seen, its end not yet.
   private open = false;
@@ -146,6 +150,8 @@ export class VcpuReplay {
 
   /** From here on nothing that happens to this vCPU began before the recording (or before a loss). */
   private fullyRecorded(): void {
+    this.newborn = false;
+    this.begun = true;
     this.perf.expectCreates = this.options.createsRecorded;
   }
 
@@ -240,6 +246,7 @@ export class VcpuReplay {
   reset(): void {
     this.playFirstRun();
     this.pmu.vcpuReset();
+    this.newborn = this.accesses === 0 && this.enteredAt === 0;
     if (this.accesses === 0 && this.enteredAt === 0 && !this.options.pmcrHandlesRecorded)
       this.pmu.setHasRun(false);
   }
@@ -248,8 +255,9 @@ export class VcpuReplay {
     return this.open;
   }
 
-  /** An event-read of an event no counter is known to own. */
+  /** An event-read of an event no counter is known to own: it is the open access's, which may have begun unrecorded. */
   strayRead(pointer: bigint, count: bigint): void {
+    if (!this.open && this.begun) return;
     this.strayPointer = pointer;
     this.strayCount = count;
   }
@@ -278,6 +286,7 @@ export class VcpuReplay {
     this.pmu.forget();
     this.perf.forget();
     this.perf.expectCreates = false;
+    this.begun = false;
     this.residency.change(Residency.maybe, now);
   }
 
@@ -546,6 +555,8 @@ export class VcpuReplay {
       this.accesses,
       Number(this.firstRunOpen),
       Number(p.expectCreates),
+      Number(this.newborn),
+      Number(this.begun),
     ]);
     new BigUint64Array(bytes.buffer, OWN_NUMBERS * 8, OWN_U64S).set([
       this.stepValue,
@@ -588,6 +599,8 @@ export class VcpuReplay {
     this.accesses = next();
     this.firstRunOpen = next() !== 0;
     p.expectCreates = next() !== 0;
+    this.newborn = next() !== 0;
+    this.begun = next() !== 0;
     this.stepValue = u64[0]!;
     this.strayPointer = u64[1]!;
     this.strayCount = u64[2]!;

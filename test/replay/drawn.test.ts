@@ -130,6 +130,35 @@ describe('what a recording does not tell', () => {
     expect(result.reasons.get('initial-state-not-recorded')).toBe(1);
   });
 
+  it('does not take the answer of a read it began in the middle of for another record', () => {
+    const log = new MemoryLog(
+      draw(`
+        10  v0 count e7 500 1
+        20  v0 get 0 1500 own
+        30  v0 done read PMEVCNTR0_EL0 = 1500
+        40  v0 enter
+        1us v0 exit
+        +10 v0 entry read PMEVCNTR0_EL0
+        +10 v0 count e7 900 1
+        +10 v0 done read PMEVCNTR0_EL0 = 1900
+        2us v0 enter
+        3us v0 exit
+        +10 v0 entry read PMEVCNTR0_EL0
+        +10 v0 count e7 950 1
+        +10 v0 done read PMEVCNTR0_EL0 = 1950
+      `),
+    );
+    const result = checkLog(log, { rules: 'arm64-kvm-6.12' });
+    // From the first on value and count are known together.
+    expect(result.counterReads).toEqual({
+      total: 3,
+      confirmed: 2,
+      bounded: 0,
+      unknown: 1,
+      contradicted: 0,
+    });
+  });
+
   it('makes everything unknown again after lost records', () => {
     const log = new MemoryLog(
       draw(COUNTING.replace('3us  v0 enter', '2500 v0 lost 3\n  3us  v0 enter')),
