@@ -55,8 +55,9 @@ function hostIntervals(log: ReplayLog): HostInterval[] {
       .filter(({ facts }) => facts.role === 'host' && facts.clock !== RELATIVE_CLOCK)
       .map(({ source }) => source),
   );
-  const byTid = new Map(log.vcpus().map((vcpu) => [vcpu.tid, vcpu.slot]));
-  const only = log.vcpus().length === 1 ? 0 : -1;
+  const all = log.vcpus();
+  const byTid = new Map(all.map((vcpu) => [vcpu.tid, vcpu.slot]));
+  const only = all.length === 1 ? all[0]!.slot : -1;
   const intervals = new Map<string, HostInterval>();
   for (const chunk of log.chunks({ kinds: new Set([EventKind.count]) })) {
     for (let i = 0; i < chunk.length; i++) {

@@ -113,7 +113,7 @@ function filterOf(attr: PerfEventAttr | undefined): string {
 export class WindowBuilder {
   private readonly options: WindowOptions;
   private readonly emit: (window: CounterWindow) => void;
-  private readonly vcpus: VcpuWindows[];
+  private readonly vcpus: ReadonlyMap<number, VcpuWindows>;
   private readonly byTid = new Map<number, number>();
   private time = 0n;
   private seq = 0;
@@ -121,13 +121,13 @@ export class WindowBuilder {
   constructor(options: WindowOptions, emit: (window: CounterWindow) => void) {
     this.options = options;
     this.emit = emit;
-    this.vcpus = options.vcpus.map(() => new VcpuWindows());
+    this.vcpus = new Map(options.vcpus.map((vcpu) => [vcpu.slot, new VcpuWindows()]));
     for (const vcpu of options.vcpus) if (vcpu.tid >= 0) this.byTid.set(vcpu.tid, vcpu.slot);
   }
 
   /** Host events seen on the thread of a vCPU. */
   hostEvents(slot: number): Iterable<HostEvent> {
-    return this.vcpus[slot]?.hosts.values() ?? [];
+    return this.vcpus.get(slot)?.hosts.values() ?? [];
   }
 
   /** Takes one chunk, in log order. */
@@ -136,20 +136,20 @@ export class WindowBuilder {
       const kind = chunk.kind[i]! as EventKind;
       if (kind === EventKind.other || this.options.guestSources.has(chunk.source[i]!)) continue;
       if (kind === EventKind.lost) {
-        for (const vcpu of this.vcpus) this.lost(vcpu);
+        for (const vcpu of this.vcpus.values()) this.lost(vcpu);
         continue;
       }
       if (kind === EventKind.schedSwitch) {
         this.at(chunk, i);
         const out = this.byTid.get(chunk.tid[i]!);
-        if (out !== undefined) this.vcpus[out]!.hostTime();
+        if (out !== undefined) this.vcpus.get(out)!.hostTime();
         const next = this.byTid.get(Number(chunk.value[i]!));
-        if (next !== undefined && !this.options.entersRecorded) this.vcpus[next]!.guestTime();
+        if (next !== undefined && !this.options.entersRecorded) this.vcpus.get(next)!.guestTime();
         continue;
       }
       let slot = chunk.vcpu[i]!;
       if (slot < 0) slot = this.byTid.get(chunk.tid[i]!) ?? -1;
-      const vcpu = slot < 0 ? undefined : this.vcpus[slot];
+      const vcpu = slot < 0 ? undefined : this.vcpus.get(slot);
       if (vcpu === undefined) continue;
       this.at(chunk, i);
       this.event(chunk, i, kind, vcpu, slot);
@@ -158,7 +158,7 @@ export class WindowBuilder {
 
   /** Ends all open windows. */
   end(): void {
-    for (const vcpu of this.vcpus)
+    for (const vcpu of this.vcpus.values())
       for (const event of vcpu.backing.values()) this.closeWindow(event);
   }
 
@@ -213,7 +213,7 @@ export class WindowBuilder {
 
   private created(chunk: EventChunk, i: number, vcpu: VcpuWindows): void {
     const pointer = chunk.object[i]!;
-    for (const other of this.vcpus) {
+    for (const other of this.vcpus.values()) {
       const old = other.backing.get(pointer);
       if (old !== undefined) this.closeWindow(old);
       other.backing.delete(pointer);
@@ -423,7 +423,7 @@ export class WindowBuilder {
       hosts: new Map(),
     };
     event.window = window;
-    this.pairWithHosts(this.vcpus[slot]!, event);
+    this.pairWithHosts(this.vcpus.get(slot)!, event);
   }
 
   private closeWindow(event: BackingEvent): void {

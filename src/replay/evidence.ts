@@ -51,7 +51,7 @@ export function parseWithheld(words: readonly string[]): Withheld {
   const kinds = KIND_SPECS.map(() => false);
   let counts = false;
   for (const word of words) {
-    const group = EVIDENCE_GROUPS[word];
+    const group = Object.hasOwn(EVIDENCE_GROUPS, word) ? EVIDENCE_GROUPS[word] : undefined;
     const kind = kindByName(word);
     if (group !== undefined) {
       for (const k of group.kinds) kinds[k] = true;

@@ -1,7 +1,7 @@
 import { arm64RuleSet, ruleSets } from '../arch/rule-sets.ts';
-import { UsageError } from '../domain/errors.ts';
+import { EXIT, UsageError, VpmuError } from '../domain/errors.ts';
 import type { Event } from '../domain/event-chunk.ts';
-import type { EventKind } from '../domain/event-kind.ts';
+import { EventKind, RegisterSpace, registerSpace } from '../domain/event-kind.ts';
 import type { PerfEventAttr, RecordingFacts, VcpuFact } from '../domain/log-facts.ts';
 import { NOTHING_WITHHELD, type Withheld, withheldKey } from './evidence.ts';
 import { FACTS_VERSION, loadFacts, saveFacts } from './facts-projection.ts';
@@ -75,8 +75,42 @@ function factsOf(log: ReplayLog, extent: string): VmFacts {
   return facts;
 }
 
-/** Scans a log for its VM's constants and chooses the rules. UsageError for an unknown rule set. */
+/** Throws VpmuError (exit code `inconclusive`) for a recording of an architecture that is not modelled. */
+export function refuseOtherArchitectures(
+  log: Pick<ReplayLog, 'kindCounts' | 'imports' | 'chunks'>,
+): void {
+  const kinds = log.kindCounts();
+  const x86 =
+    log.imports().some((row) => row.facts.arch === 'x86') ||
+    kinds.has(EventKind.hostRdmsr) ||
+    kinds.has(EventKind.hostWrmsr) ||
+    kinds.has(EventKind.hostRdpmc) ||
+    accessesOnlyX86(log);
+  if (!x86) return;
+  throw new VpmuError(
+    'x86 is not modelled yet: the recording holds MSR accesses, and the rule sets are for arm64',
+    EXIT.inconclusive,
+    'info, events, verify and export work on it',
+  );
+}
+
+/** True when guest register accesses are recorded and the first of them are all x86 ones. */
+function accessesOnlyX86(log: Pick<ReplayLog, 'chunks'>): boolean {
+  for (const chunk of log.chunks({ kinds: new Set([EventKind.read, EventKind.write]) })) {
+    for (let i = 0; i < chunk.length; i++) {
+      if (registerSpace(chunk.flags[i]!) <= RegisterSpace.cp15) return false;
+    }
+    return chunk.length > 0;
+  }
+  return false;
+}
+
+/**
+ * Scans a log for its VM's constants and chooses the rules. UsageError for an unknown rule set; VpmuError with exit code
+ * `inconclusive` for a recording of an architecture that is not modelled.
+ */
 export function prepareReplay(log: ReplayLog, choices: ReplayChoices = {}): PreparedReplay {
+  refuseOtherArchitectures(log);
   const vcpus = log.vcpus();
   const imports = log.imports();
   const facts = factsOf(log, `${imports.length}/${log.eventCount}`);

@@ -60,7 +60,7 @@ export function replayTo(log: ReplayLog, at: TimeSpec, choices: ReplayChoices = 
   const replayer = last?.replayer ?? new Replayer(prepared.config);
   replayer.advanceTo(time);
   const facts = prepared.config.vcpus;
-  const vcpus = replayer.vcpus.map((vcpu) => vcpuState(vcpu, facts[vcpu.slot]!));
+  const vcpus = replayer.vcpus.map((vcpu, i) => vcpuState(vcpu, facts[i]!));
   return {
     time,
     seq: replayer.lastSeq,
@@ -92,7 +92,7 @@ function lookAhead(
   if (last === undefined || !last.done) return vcpus;
   const pending: Pending[] = [];
   for (const state of vcpus) {
-    const { perf } = replayer.vcpus[state.slot]!;
+    const { perf } = replayer.ofSlot(state.slot)!;
     for (const counter of state.counters) {
       const i = counter.counter;
       if (counter.certainty !== 'bounded' || perf.pointer[i] === 0n) continue;
@@ -150,7 +150,7 @@ function narrow(
   replayer: Replayer,
   vcpus: readonly VcpuState[],
 ): CounterState | 'gone' | undefined {
-  const { perf } = replayer.vcpus[at.slot]!;
+  const { perf } = replayer.ofSlot(at.slot)!;
   const i = at.counter;
   const changed = perf.evidence[i] !== at.evidence;
   const sameEvent = perf.pointer[i] === at.pointer || perf.wasReleasedNow(i);

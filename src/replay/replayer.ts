@@ -39,8 +39,9 @@ function halvesOf(column: BigUint64Array): Uint32Array<ArrayBuffer> {
  * `snapshot` and `restore` make any position a starting point.
  */
 export class Replayer {
-  /** By slot. */
+  /** In the order of the configuration's vCPUs; slots need not be consecutive. */
   readonly vcpus: VcpuReplay[];
+  private readonly bySlot = new Map<number, VcpuReplay>();
   private readonly byTid = new Map<number, VcpuReplay>();
   private readonly config: ReplayConfig;
   private readonly entersRecorded: boolean;
@@ -74,6 +75,7 @@ export class Replayer {
         pmcrHandlesRecorded: recorded(EventKind.pmcrHandle),
         attr: config.attr,
       });
+      this.bySlot.set(vcpu.slot, replay);
       if (vcpu.tid >= 0) this.byTid.set(vcpu.tid, replay);
       return replay;
     });
@@ -194,6 +196,11 @@ export class Replayer {
     }
   }
 
+  /** The vCPU in `slot`; undefined for a slot the log does not have. */
+  ofSlot(slot: number): VcpuReplay | undefined {
+    return this.bySlot.get(slot);
+  }
+
   /** Brings residency and counts of all vCPUs up to an instant (ns) at or after the last event, to look at the state. */
   advanceTo(time: bigint): void {
     const now = Math.max(this.now, Number(time - this.config.epoch));
@@ -218,7 +225,7 @@ export class Replayer {
 
   private vcpuOf(chunk: EventChunk, i: number): VcpuReplay | undefined {
     const slot = chunk.vcpu[i]!;
-    return slot >= 0 ? this.vcpus[slot] : this.byTid.get(chunk.tid[i]!);
+    return slot >= 0 ? this.bySlot.get(slot) : this.byTid.get(chunk.tid[i]!);
   }
 
   /** The event's vCPU, told which event comes. */

@@ -1,4 +1,5 @@
 import { defer, from, mergeMap, type Observable } from 'rxjs';
+import { UsageError } from '../domain/errors.ts';
 import { EventKind } from '../domain/event-kind.ts';
 import { U64_MAX } from '../domain/u64.ts';
 import { prepareReplay, type ReplayChoices, type ReplayLog } from './replay-log.ts';
@@ -44,7 +45,8 @@ export function watchCounter(
   return defer(() => {
     const { config, source } = prepareReplay(log, choices);
     const replayer = new Replayer(config);
-    const vcpu = replayer.vcpus[slot]!;
+    const vcpu = replayer.ofSlot(slot);
+    if (vcpu === undefined) throw new UsageError(`the log has no vCPU in slot ${slot}`);
     let last = { low: -1n, span: -1n };
     return from(source.chunks({})).pipe(
       mergeMap((chunk) => {
