@@ -1,5 +1,13 @@
 import { createHash } from 'node:crypto';
-import { closeSync, createReadStream, existsSync, openSync, readSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  createReadStream,
+  existsSync,
+  fstatSync,
+  openSync,
+  readSync,
+  statSync,
+} from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { InputError, type Role, UsageError } from '../index.ts';
 import type { RecordingOptions } from './options.ts';
@@ -36,6 +44,10 @@ export function classifyInputs(args: readonly string[], options: RecordingOption
       'name a log (*.vpmu) or recordings, as traces/S3-lean/trace-raw.txt.zst; - is standard input',
     );
   }
+  if (recordings.some(({ path }) => path === '')) {
+    throw new UsageError('an empty name is no file', 'leave it out, or name a log or a recording');
+  }
+  refuseStreamsTwice(recordings);
   const logs = recordings.filter(({ path }) => path !== STDIN && isDatabase(path));
   if (logs.length === 0) return { kind: 'recordings', recordings };
   if (recordings.length > 1) {
@@ -58,11 +70,36 @@ export function parseRecording(text: string): RecordingInput {
 
 const SQLITE_MAGIC = 'SQLite format 3\0';
 
+/** True for something that can be read once only: standard input, a pipe, a device. */
+export function isStream(path: string): boolean {
+  return path === STDIN || !statSync(path).isFile();
+}
+
+/** Two readers of one stream would each get a part of it. */
+function refuseStreamsTwice(recordings: readonly RecordingInput[]): void {
+  const seen = new Set<string>();
+  for (const { path } of recordings) {
+    if (path !== STDIN && !existsSync(path)) continue;
+    if (!isStream(path)) continue;
+    const { dev, ino } = path === STDIN ? fstatSync(0) : statSync(path);
+    const key = `${dev}/${ino}`;
+    if (seen.has(key)) {
+      throw new UsageError(
+        `${path === STDIN ? 'standard input' : path} is given twice, and can be read once only`,
+      );
+    }
+    seen.add(key);
+  }
+}
+
 /** True for an SQLite database: the only kind of file a log can be. */
 function isDatabase(path: string): boolean {
-  if (statSync(path).isDirectory()) {
+  const stat = statSync(path);
+  if (stat.isDirectory()) {
     throw new InputError(`${path}: is a directory`, 'name the recordings in it');
   }
+  // What can be read once only is not looked at, but imported.
+  if (!stat.isFile()) return false;
   const file = openSync(path, 'r');
   try {
     const head = Buffer.alloc(SQLITE_MAGIC.length);

@@ -1,10 +1,10 @@
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { grouped } from '../domain/u64.ts';
-import { type Log, openLog } from '../index.ts';
+import { InputError, type Log, openLog, VpmuError } from '../index.ts';
 import { cacheEntry, temporaryEntry } from './cache.ts';
 import { importInto } from './import-into.ts';
 import type { RecordingOptions } from './options.ts';
-import { classifyInputs, inputsDigest, type RecordingInput, STDIN } from './recordings.ts';
+import { classifyInputs, inputsDigest, isStream, type RecordingInput } from './recordings.ts';
 import { plural, printable } from './render/text.ts';
 import type { Shell } from './shell.ts';
 
@@ -56,23 +56,46 @@ async function importOnce(
   options: RecordingOptions,
   shell: Shell,
 ): Promise<string> {
-  const readable = recordings.every(({ path }) => path !== STDIN);
+  const readable = !recordings.some(({ path }) => isStream(path));
   const entry = readable
     ? cacheEntry(recordings[0]!.path, await inputsDigest(recordings, options))
     : temporaryEntry('stdin.vpmu');
-  if (existsSync(entry.path)) {
+  if (isReadable(entry.path)) {
     if (options.verbose) shell.note(`vpmu: using ${entry.path}`);
     return entry.path;
   }
   try {
     await importInto(entry.building, recordings, options, shell);
+    if (existsSync(`${entry.building}-wal`)) {
+      throw new InputError(
+        `${entry.path}: no space left to finish the import`,
+        'free some space, or import into a log elsewhere: vpmu import -o LOG RECORDINGS…',
+      );
+    }
     renameSync(entry.building, entry.path);
   } catch (error) {
-    for (const suffix of ['', '-wal', '-shm']) rmSync(entry.building + suffix, { force: true });
+    removeLog(entry.building);
     throw error;
   }
   if (options.verbose) shell.note(`vpmu: imported into ${entry.path}`);
   return entry.path;
+}
+
+/** True for a cache entry that can be used; one that is damaged is removed. */
+function isReadable(path: string): boolean {
+  if (!existsSync(path)) return false;
+  try {
+    openLog(path).close();
+    return true;
+  } catch (error) {
+    if (!(error instanceof VpmuError)) throw error;
+    removeLog(path);
+    return false;
+  }
+}
+
+function removeLog(path: string): void {
+  for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(path + suffix, { force: true });
 }
 
 function printWarnings(log: Log, shell: Shell): void {

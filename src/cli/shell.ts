@@ -41,12 +41,14 @@ export function processShell(): Shell {
   let shown = 0;
   let showing = false;
 
-  stdout.on('error', (error: NodeJS.ErrnoException) => {
+  const cannotWrite = (error: NodeJS.ErrnoException): never => {
     // The reader has gone (`| head`): it has seen all it wanted.
     if (error.code === 'EPIPE') process.exit(shell.exitCode);
-    stderr.write(`vpmu: cannot write the output: ${error.message}\n`);
+    const why = error.code === 'ENOSPC' ? 'no space left' : error.message;
+    process.stderr.write(`vpmu: cannot write the output: ${why}\n`);
     process.exit(EXIT.input);
-  });
+  };
+  stdout.on('error', cannotWrite);
   stderr.on('error', () => {
     // Nobody reads the messages; that is no reason to fail.
   });
@@ -56,7 +58,7 @@ export function processShell(): Shell {
     full = !stdout.write(buffer);
     buffer = '';
     // Known at once where writing is synchronous; there is no point in making output that nobody reads.
-    if (stdout.errored) process.exit(shell.exitCode);
+    if (stdout.errored) cannotWrite(stdout.errored);
   };
 
   const clear = (): void => {

@@ -181,7 +181,7 @@ export class RuleCompiler {
     const names = typeof rule.kind === 'string' ? ([rule.kind, rule.kind] as const) : rule.kind;
     const kind = kindOf(rule, names[0]);
     fields.forEach((field, n) => {
-      const target = rule.fields?.[field];
+      const target = Object.hasOwn(rule.fields ?? {}, field) ? rule.fields?.[field] : undefined;
       if (target === undefined) return;
       if (target.startsWith('name-of ')) {
         ops[n] = Op.name;

@@ -59,6 +59,9 @@ export function parseMapFile(text: string, name: string): readonly TracepointRul
   return file.rules();
 }
 
+/** Longest event name the kernel takes (MAX_EVENT_NAME_LEN is 64), with room. */
+const NAME_LENGTH = 256;
+
 class MapFile {
   private readonly text: string;
   private readonly name: string;
@@ -82,12 +85,32 @@ class MapFile {
       if (!known) {
         throw this.wrong(['events', rule.name, 'entryOf'], `no rule for '${rule.entryOf}'`);
       }
+      this.refuseCycle(rule, rules);
     }
     return rules;
   }
 
+  /** An entry record belongs to a return record; that one cannot be an entry of it again. */
+  private refuseCycle(rule: TracepointRule, rules: readonly TracepointRule[]): void {
+    const partnerOf = (name: string): string | undefined =>
+      (
+        rules.findLast((other) => other.name === name) ??
+        TRACEPOINT_RULES.find((other) => other.name === name)
+      )?.entryOf;
+    const seen = new Set<string>();
+    for (let at: string | undefined = rule.name; at !== undefined; at = partnerOf(at)) {
+      if (seen.has(at)) {
+        throw this.wrong(['events', rule.name, 'entryOf'], 'goes round in a circle');
+      }
+      seen.add(at);
+    }
+  }
+
   private rule(event: string, value: unknown): TracepointRule {
     const at = ['events', event];
+    if (event.length > NAME_LENGTH) {
+      throw this.wrong(['events', `${event.slice(0, 40)}…`], `a name of ${event.length} letters`);
+    }
     if (!/^[A-Za-z_][\w.]*$/.test(event)) {
       throw this.wrong(at, 'a tracepoint or probe is named without its group');
     }
@@ -115,7 +138,8 @@ class MapFile {
     }
     const required = this.list(entry['required'], [...at, 'required']);
     for (const field of required) {
-      if (!(field in fields)) throw this.wrong([...at, 'required'], `'${field}' is not in fields`);
+      if (!Object.hasOwn(fields, field))
+        throw this.wrong([...at, 'required'], `'${field}' is not in fields`);
     }
     const flags = this.list(entry['flags'], [...at, 'flags']);
     for (const flag of flags) this.oneOf(flag, FLAGS, [...at, 'flags']);
@@ -150,9 +174,12 @@ class MapFile {
     const renamed = this.strings(entry['fields'], [...at, 'fields']);
     const theirs = new Map(Object.entries(renamed).map(([their, our]) => [our, their]));
     for (const [their, our] of Object.entries(renamed)) {
-      if (!(our in (base.fields ?? {}))) {
+      if (!Object.hasOwn(base.fields ?? {}, our)) {
         throw this.wrong([...at, 'fields', their], `${base.name} has no field '${our}'`);
       }
+    }
+    if (theirs.size < Object.keys(renamed).length) {
+      throw this.wrong([...at, 'fields'], 'two of your fields stand for one of ours');
     }
     const rename = (field: string): string => theirs.get(field) ?? field;
     const { text: _, entryOf: __, ...kept } = base;
@@ -222,10 +249,10 @@ class MapFile {
     at: readonly string[],
   ): void {
     if (target.startsWith('name-of ')) {
-      if (target.slice('name-of '.length) in fields) return;
+      if (Object.hasOwn(fields, target.slice('name-of '.length))) return;
       throw this.wrong(at, `'${target}' names no field of this entry`);
     }
-    if (!(target in TARGETS)) {
+    if (!Object.hasOwn(TARGETS, target)) {
       throw this.wrong(
         at,
         `no column '${target}'`,

@@ -1,4 +1,12 @@
-import { accessSync, constants, existsSync, realpathSync, statSync, unlinkSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+} from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import Database from 'better-sqlite3';
 import { InputError } from '../domain/errors.ts';
@@ -69,10 +77,21 @@ export function connectForWriting(path: string): Connection & { readonly created
       checkSchema(db, path, schema);
       return { path, file, schema, db, created };
     } catch (error) {
+      const blank = created && isBlankQuietly(db);
       db.close();
+      // A log that could not be made leaves no empty file behind.
+      if (blank) rmSync(file, { force: true });
       throw error;
     }
   });
+}
+
+function isBlankQuietly(db: Database.Database): boolean {
+  try {
+    return isBlank(db);
+  } catch {
+    return false;
+  }
 }
 
 /** A connection that can write projections; undefined where the file cannot be written. */

@@ -49,7 +49,9 @@ describe('the pages', () => {
     'README.md',
     'CHANGELOG.md',
     'traces/README.md',
-    ...['concepts', 'decisions', 'formats', 'guide', 'json'].map((name) => `docs/${name}.md`),
+    ...['concepts', 'decisions', 'formats', 'guide', 'json', 'library', 'recordings'].map(
+      (name) => `docs/${name}.md`,
+    ),
   ];
 
   it.each(PAGES)('%s has only links that lead somewhere', (name) => {

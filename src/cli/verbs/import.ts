@@ -41,6 +41,7 @@ Examples:
           `vpmu import -o ${inputs.path} RECORDINGS… adds recordings to it`,
         );
       }
+      if (options.output === '') throw new UsageError('-o with an empty name: name the log');
       const output = options.output ?? defaultOutput(inputs.recordings[0]!);
       const report = await importInto(output, inputs.recordings, options, shell);
       if (options.json) printJson(shell, reportJson(output, report));

@@ -11,6 +11,7 @@ const TEXT_WIDTH = 100;
 export function addModels(program: Command, shell: Shell): void {
   program
     .command('models')
+    .allowExcessArguments(false)
     .summary('the rule sets a recording can be replayed under')
     .description(
       'Lists the rule sets by name: what each models and where its rules come from. --rules of replay and check takes these names.',

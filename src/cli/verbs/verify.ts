@@ -10,6 +10,7 @@ import type { Shell } from '../shell.ts';
 export function addVerify(program: Command, shell: Shell): void {
   program
     .command('verify')
+    .allowExcessArguments(false)
     .summary('whether a log is what was imported')
     .description(
       'Recomputes the hash chain of a log from the stored bytes. Exit code 3, and the first bad place, when anything of it was changed.',
