@@ -54,6 +54,7 @@ export async function importRecordings(
     for (const pump of pumps) reports[pump.number] = pump.finish();
     vcpus.finish();
   } finally {
+    await Promise.allSettled(pumps.map((pump) => pump.close()));
     await Promise.allSettled(opened.map((raw) => raw.close()));
   }
   const done = reports.map((report) => report!);

@@ -33,7 +33,7 @@ const REASONS: Readonly<Record<string, readonly [string, string | undefined]>> =
   ENOTDIR: ['no such file', undefined],
   ELOOP: ['too many symbolic links', undefined],
   EMFILE: ['too many open files', undefined],
-  EISDIR: ['is a directory', 'name a file in it'],
+  EISDIR: ['is a directory', 'name the files in it'],
 };
 
 /** The one-line error for a file that cannot be opened or read; other errors as they are. */
@@ -55,9 +55,6 @@ export async function openInput(path: string, stream?: Bytes): Promise<RawInput>
   let size: number | undefined;
   try {
     const found = await stat(path);
-    if (found.isDirectory()) {
-      throw new InputError(`${path}: is a directory`, 'name the files in it');
-    }
     size = found.isFile() ? found.size : undefined;
     handle = await open(path, 'r');
   } catch (error) {

@@ -25,6 +25,4 @@ export class RawRecord {
   /** Name of the thread that made the record, in `bytes`. */
   commStart = 0;
   commEnd = 0;
-  /** Line number (from 1) or byte offset: for notices. */
-  at = 0;
 }

@@ -1,6 +1,7 @@
 import { InputError } from '../domain/errors.ts';
 import type { Importer } from './importer.ts';
 import { IMPORTERS } from './importers.ts';
+import type { Compression } from './input.ts';
 
 /** Least score that opens a recording. */
 const LEAST = 0.2;
@@ -12,17 +13,21 @@ function startsWith(bytes: Uint8Array, text: string): boolean {
 }
 
 /** Files that are known but are not recordings this reads: what to do instead. */
-function refuseKnown(name: string, head: Uint8Array): void {
+function refuseKnown(name: string, head: Uint8Array, packed: Compression): void {
+  // The tools do not read packed files.
+  const unpack = (as: string): string =>
+    packed === 'none' ? '' : `${packed === 'gzip' ? 'gzip' : 'zstd'} -dc ${name} > ${as}; `;
+  const file = (as: string): string => (packed === 'none' ? name : as);
   if (startsWith(head, 'PERFILE2') || startsWith(head, '2ELIFREP')) {
     throw new InputError(
       `${name}: is a binary perf.data file, which is not read yet`,
-      `perf script --ns --guest-code --show-lost-events -i ${name} | vpmu import -`,
+      `${unpack('perf.data')}perf script --header --ns --guest-code --show-lost-events -i ${file('perf.data')} | vpmu import -`,
     );
   }
   if (startsWith(head, '\x17\x08Dtracing')) {
     throw new InputError(
       `${name}: is a binary trace.dat file, which is not read yet`,
-      `trace-cmd report -t -R ${name} | vpmu import -`,
+      `${unpack('trace.dat')}trace-cmd report -t -R ${file('trace.dat')} | vpmu import -`,
     );
   }
   if (startsWith(head, 'SQLite format 3\0')) {
@@ -49,10 +54,15 @@ function isBinary(head: Uint8Array): boolean {
 }
 
 /** The importer that reads a recording which begins with `head`; InputError with what to do if there is none. */
-export function recognise(name: string, head: Uint8Array, importers = IMPORTERS): Importer {
+export function recognise(
+  name: string,
+  head: Uint8Array,
+  packed: Compression,
+  importers: readonly Importer[] = IMPORTERS,
+): Importer {
   if (head.length === 0)
     throw new InputError(`${name}: is empty`, 'record again; docs/formats.md tells what is read');
-  refuseKnown(name, head);
+  refuseKnown(name, head, packed);
   let best: Importer | undefined;
   let bestScore = LEAST;
   for (const importer of importers) {

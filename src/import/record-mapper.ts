@@ -1,9 +1,11 @@
 import { EventFlag, EventKind, RegisterSpace, spaceFlags } from '../domain/event-kind.ts';
 import { U64_MAX } from '../domain/u64.ts';
+import { AttrCollector } from './attr-collector.ts';
 import { type CompiledRule, kindHasValue, Op } from './compiled-rule.ts';
+import { joinHalf, keepHalf } from './halves.ts';
 import { HIGH, type ImportContext, LOW } from './importer.ts';
 import type { RawRecord } from './raw-record.ts';
-import { type Pending, type ThreadState, Threads } from './threads.ts';
+import { type ThreadState, Threads } from './threads.ts';
 
 /** Whether a record became the event its rule says. */
 export const Outcome = {
@@ -24,7 +26,6 @@ const EXIT_ARM64 = 3 << 24;
 /** Bit 16 of a cp15 code: a 64-bit (MCRR, MRRC) access. */
 const CP15_WIDE = 1 << 16;
 const CP15_FLAGS = spaceFlags(RegisterSpace.cp15);
-const MAX_CACHED_ATTRS = 4096;
 
 /**
  * Turns decoded records into rows: one place for text and binary recordings. It also joins entry and return halves,
@@ -38,20 +39,12 @@ export class RecordMapper {
   private readonly context: ImportContext;
   /** Latest time so far: low half, high half. */
   private readonly maxTime = new Uint32Array(2);
-  private readonly attrIds = new Map<string, number>();
-  // The attr of the record being mapped.
-  private attrSeen = false;
-  private attrType = 0;
-  private attrConfig1Low = 0;
-  private attrConfig1High = 0;
-  private attrFlagsLow = 0;
-  private attrFlagsHigh = 0;
-  private attrCpu = -1;
-  private attrTask = -1;
+  private readonly attr: AttrCollector;
 
   constructor(context: ImportContext, record: RawRecord) {
     this.context = context;
     this.record = record;
+    this.attr = new AttrCollector(context);
     this.threads = new Threads(context);
   }
 
@@ -113,7 +106,7 @@ export class RecordMapper {
     const { low, high } = record;
     const thread = this.threads.get(record.tid);
     let outcome: Outcome = Outcome.mapped;
-    if (rule.pair >= 0 && !rule.isEntry && !this.join(rule, thread)) {
+    if (rule.pair >= 0 && !rule.isEntry && !joinHalf(rule, thread, record)) {
       outcome = Outcome.unjoined;
     }
     const present = record.present;
@@ -225,7 +218,7 @@ export class RecordMapper {
         case Op.attrBit:
         case Op.attrCpu:
         case Op.attrTask:
-          this.attrField(ops[n]!, args[n]!, lo, high[n]!);
+          this.attr.field(ops[n]!, args[n]!, lo, high[n]!);
           break;
       }
     }
@@ -233,7 +226,7 @@ export class RecordMapper {
       // 64-bit accesses have no CRn (KVM leaves it 0) and CRm c9.
       if (((code >> 7) & 15) === 0 && ((code >> 3) & 15) === 9) code |= CP15_WIDE;
     }
-    if (kind === EventKind.eventCreate) code = this.attrId();
+    if (kind === EventKind.eventCreate) code = this.attr.id();
     if ((present & rule.valueMask) === 0) {
       if (kindHasValue(kind)) flags |= EventFlag.noValue;
     } else if (kind === EventKind.read && flags & EventFlag.entry) {
@@ -262,7 +255,7 @@ export class RecordMapper {
       chunk.vcpu[i] = about.slot;
     }
     chunk.flags[i] = flags;
-    if (rule.isEntry) this.keep(rule, thread);
+    if (rule.isEntry) keepHalf(rule, thread, record);
     return outcome;
   }
 
@@ -274,117 +267,4 @@ export class RecordMapper {
     const about = tid === thread.tid ? thread : this.threads.get(tid);
     this.threads.name(about, record.bytes, record.start[n]!, record.end[n]!);
   }
-
-  /** Leaves the fields of an entry half with the thread. */
-  private keep(rule: CompiledRule, thread: ThreadState): void {
-    const { low, high, present } = this.record;
-    const count = rule.join.length;
-    let pending = thread.pending[rule.pair];
-    if (pending === undefined || pending.to.length < count) {
-      pending = {
-        to: new Int32Array(count),
-        low: new Uint32Array(count),
-        high: new Uint32Array(count),
-        identifies: new Uint8Array(count),
-        count: 0,
-      } satisfies Pending;
-      thread.pending[rule.pair] = pending;
-    }
-    let kept = 0;
-    for (const { from, to, identifies } of rule.join) {
-      if (((present >>> from) & 1) === 0) continue;
-      pending.to[kept] = to;
-      pending.low[kept] = low[from]!;
-      pending.high[kept] = high[from]!;
-      pending.identifies[kept] = identifies ? 1 : 0;
-      kept++;
-    }
-    pending.count = kept;
-  }
-
-  /**
-   * Completes the record from the thread's entry half. False if something was needed and there is none; a half whose
-   * identifying fields differ belongs to another call and is dropped.
-   */
-  private join(rule: CompiledRule, thread: ThreadState): boolean {
-    const record = this.record;
-    const pending = thread.pending[rule.pair];
-    const all = (1 << rule.ops.length) - 1;
-    if (pending === undefined || pending.count === 0) return record.present === all;
-    const { to, low, high, identifies, count } = pending;
-    pending.count = 0;
-    for (let k = 0; k < count; k++) {
-      const n = to[k]!;
-      if (identifies[k] === 0 || ((record.present >>> n) & 1) === 0) continue;
-      if (record.low[n] !== low[k] || record.high[n] !== high[k]) return false;
-    }
-    for (let k = 0; k < count; k++) {
-      const n = to[k]!;
-      if ((record.present >>> n) & 1) continue;
-      record.low[n] = low[k]!;
-      record.high[n] = high[k]!;
-      record.present |= 1 << n;
-    }
-    return true;
-  }
-
-  private attrField(op: number, shift: number, low: number, high: number): void {
-    if (!this.attrSeen) {
-      this.attrSeen = true;
-      this.attrType = 0;
-      this.attrConfig1Low = 0;
-      this.attrConfig1High = 0;
-      this.attrFlagsLow = 0;
-      this.attrFlagsHigh = 0;
-      this.attrCpu = -1;
-      this.attrTask = -1;
-    }
-    switch (op) {
-      case Op.attrType:
-        this.attrType = low;
-        break;
-      case Op.attrConfig1:
-        this.attrConfig1Low = low;
-        this.attrConfig1High = high;
-        break;
-      case Op.attrFlags:
-        this.attrFlagsLow |= low;
-        this.attrFlagsHigh |= high;
-        break;
-      case Op.attrBit:
-        if (low !== 0) this.attrFlagsLow |= 1 << shift;
-        break;
-      case Op.attrCpu:
-        this.attrCpu = low | 0;
-        break;
-      case Op.attrTask:
-        this.attrTask = low | 0;
-        break;
-    }
-  }
-
-  /** Id of the attr the fields gave, 0 if they gave none. */
-  private attrId(): number {
-    if (!this.attrSeen) return 0;
-    this.attrSeen = false;
-    const config1 = u64(this.attrConfig1Low, this.attrConfig1High);
-    const attrFlags = u64(this.attrFlagsLow, this.attrFlagsHigh);
-    const key = `${this.attrType},${config1},${attrFlags},${this.attrCpu},${this.attrTask}`;
-    const known = this.attrIds.get(key);
-    if (known !== undefined) return known;
-    const id = this.context.attrId({
-      type: this.attrType,
-      config1,
-      attrFlags,
-      cpu: this.attrCpu,
-      task: this.attrTask,
-    });
-    if (this.attrIds.size >= MAX_CACHED_ATTRS) this.attrIds.clear();
-    this.attrIds.set(key, id);
-    return id;
-  }
-}
-
-function u64(low: number, high: number): bigint {
-  return (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
 }

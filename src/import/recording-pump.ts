@@ -10,7 +10,13 @@ import {
   type RecordingReader,
   SNIFF_BYTES,
 } from './importer.ts';
-import { type Bytes, decompressed, type RawInput } from './input.ts';
+import {
+  type Bytes,
+  type Compression,
+  compressionOf,
+  decompressed,
+  type RawInput,
+} from './input.ts';
 import { recognise } from './recognise.ts';
 import {
   AlreadyImportedError,
@@ -56,6 +62,7 @@ export class RecordingPump {
   private ownSource = -1;
   private over = false;
   private rawBytes = 0;
+  private packed: Compression = 'none';
 
   constructor(given: PumpOptions) {
     this.given = given;
@@ -100,15 +107,10 @@ export class RecordingPump {
   runLength(bound: bigint | undefined, inclusive: boolean): number {
     const { current, at } = this;
     if (bound === undefined) return current.length - at;
+    // A time that runs back is below the bound as the one before it was: no running maximum is needed here.
     const time = current.time;
     let i = at;
-    let head = this.headTime;
-    while (i < current.length) {
-      const own = time[i]!;
-      if (own > head) head = own;
-      if (inclusive ? head > bound : head >= bound) break;
-      i++;
-    }
+    while (i < current.length && (inclusive ? time[i]! <= bound : time[i]! < bound)) i++;
     // The head itself is due, whatever the bound.
     return Math.max(1, i - at);
   }
@@ -176,6 +178,11 @@ export class RecordingPump {
       sink.finishSource(this.source(), { facts, digest, bytes: this.rawBytes, notices });
     }
     return { ...report, status: 'imported', source: this.source(), facts, notices };
+  }
+
+  /** Lets go of what reading holds (streams, file handles); for use whether it ended well or not. */
+  async close(): Promise<void> {
+    await this.pieces.return?.();
   }
 
   private facts(
@@ -246,7 +253,7 @@ export class RecordingPump {
       // What comes next may overwrite it.
       head.push(length < SNIFF_BYTES ? copyOf(value) : value);
     }
-    const importer = recognise(input.path, joined(head, SNIFF_BYTES), importers);
+    const importer = recognise(input.path, joined(head, SNIFF_BYTES), this.packed, importers);
     this.format = importer.format;
     this.reader = importer.open(this.context());
     for (const piece of head) this.reader.push(piece);
@@ -284,6 +291,7 @@ export class RecordingPump {
     for await (const piece of bytes) {
       options.signal?.throwIfAborted();
       this.hash.update(piece);
+      if (this.rawBytes === 0) this.packed = compressionOf(input.path, piece);
       this.rawBytes += piece.length;
       yield piece;
       options.onProgress?.({

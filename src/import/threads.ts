@@ -51,6 +51,11 @@ export class Threads {
     this.runVcpus = context.role !== 'guest';
   }
 
+  /** How many are remembered. */
+  get size(): number {
+    return this.byTid.size;
+  }
+
   get(tid: number): ThreadState {
     const last = this.last;
     if (last !== undefined && last.tid === tid) return last;

@@ -19,6 +19,8 @@ export class VcpuTable {
   private readonly sink: ImportSink;
   private readonly slotByTid = new Map<number, number>();
   private readonly factByTid = new Map<number, Omit<VcpuFact, 'slot'>>();
+  /** What slotOfIndex answered since the last vCPU was learned. */
+  private readonly answers = new Map<number, VcpuSlot>();
   /** Indices that were named although no thread of theirs is known: slot promised. */
   /** Threads that were not taken for vCPUs because there were too many. */
   refused = 0;
@@ -65,6 +67,7 @@ export class VcpuTable {
       seq: known?.seq ?? -1,
     };
     const learned = this.sink.learnVcpu(fact);
+    this.answers.clear();
     this.slotByTid.set(tid, learned);
     this.factByTid.set(tid, fact);
     this.promised.delete(index);
@@ -78,8 +81,19 @@ export class VcpuTable {
     this.sink.learnVcpu(fact);
   }
 
+  /** See ImportContext.slotOfIndex; `namedBy` is what a vCPU that stays without a thread is said to be learned from. */
   slotOfIndex(index: number, pid: number, namedBy: string): VcpuSlot {
     if (index > MAX_INDEX) return NOBODY;
+    const key = index * 2 ** 32 + pid;
+    const known = this.answers.get(key);
+    if (known !== undefined) return known;
+    const answer = this.findIndex(index, pid, namedBy);
+    if (this.answers.size >= MAX_VCPUS) this.answers.clear();
+    this.answers.set(key, answer);
+    return answer;
+  }
+
+  private findIndex(index: number, pid: number, namedBy: string): VcpuSlot {
     const vcpus = this.sink.vcpus();
     let first: VcpuFact | undefined;
     let candidates = 0;

@@ -1,7 +1,6 @@
 import { Decompress } from 'fzstd';
 import xxhash, { type XXHash } from 'xxhash-wasm';
 import { InputError } from '../domain/errors.ts';
-import { copyOf } from './byte-table.ts';
 
 const MAGIC = 0xfd2fb528;
 const SKIPPABLE = 0x184d2a50;
@@ -49,14 +48,17 @@ export class ZstdDecoder {
     return new ZstdDecoder(name, () => create64());
   }
 
-  /** Decompressed pieces that `bytes` completes. `bytes` must not be changed afterwards. */
-  push(bytes: Uint8Array): readonly Uint8Array[] {
-    this.output = [];
+  /**
+   * Decompressed pieces that `bytes` completes, one block at a time: they may be a thousand times as long. `bytes` must
+   * not be changed afterwards, and all pieces must be taken before the next push.
+   */
+  *push(bytes: Uint8Array): Generator<Uint8Array> {
     let input: Uint8Array = bytes;
     if (this.held.length > 0) {
       input = new Uint8Array(this.held.length + bytes.length);
       input.set(this.held);
       input.set(bytes, this.held.length);
+      this.held = NOTHING;
     }
     let at = 0;
     for (;;) {
@@ -64,15 +66,17 @@ export class ZstdDecoder {
       if (used <= 0) break;
       at += used;
       this.position += used;
+      if (this.output.length === 0) continue;
+      yield* this.output;
+      this.output = [];
     }
-    this.held = copyOf(input, at);
-    return this.output;
+    this.held = input.subarray(at);
   }
 
   /** The input is over. */
   end(): void {
     if (this.state === 'frame' && this.held.length === 0) return;
-    throw this.damaged('cut off', 'fetch the file again, or compress it anew');
+    throw this.damaged('zstd data cut off', 'fetch the file again, or compress it anew');
   }
 
   /** Takes what stands at `at`; returns how many bytes, 0 if there are too few. */
@@ -85,8 +89,9 @@ export class ZstdDecoder {
         if (available < 3) return 0;
         const header = input[at]! | (input[at + 1]! << 8) | (input[at + 2]! << 16);
         const type = (header >> 1) & 3;
-        if (type === 3) throw this.damaged('damaged: reserved block type');
-        if (header >> 3 > MAX_BLOCK) throw this.damaged('damaged: a block longer than 128 KiB');
+        if (type === 3) throw this.damaged('zstd data damaged: reserved block type');
+        if (header >> 3 > MAX_BLOCK)
+          throw this.damaged('zstd data damaged: a block longer than 128 KiB');
         this.lastBlock = (header & 1) === 1;
         this.left = type === 1 ? 1 : header >> 3;
         this.decode(input.subarray(at, at + 3));
@@ -107,7 +112,7 @@ export class ZstdDecoder {
         const expected = readU32(input, at);
         this.decode(input.subarray(at, at + 4), true);
         if (Number(BigInt.asUintN(32, this.hash!.digest())) !== expected) {
-          throw this.damaged('damaged: its checksum does not fit its content');
+          throw this.damaged('zstd data damaged: its checksum does not fit its content');
         }
         this.state = 'frame';
         return 4;
@@ -130,7 +135,7 @@ export class ZstdDecoder {
       this.state = this.left === 0 ? 'frame' : 'skip';
       return 8;
     }
-    if (magic !== MAGIC) throw this.damaged('damaged: no zstd frame where one should be');
+    if (magic !== MAGIC) throw this.damaged('zstd data damaged: no zstd frame where one should be');
     const header = this.frameHeader(input, at, available);
     if (header === undefined) return 0;
     const hash = header.hasChecksum ? this.newHash() : undefined;
@@ -155,7 +160,7 @@ export class ZstdDecoder {
     const sizeBytes = [single, 2, 4, 8][descriptor >> 6]!;
     const length = 5 + (1 - single) + dictionaryBytes + sizeBytes;
     if (available < length) return undefined;
-    if (descriptor & 8) throw this.damaged('damaged: reserved bit in a frame header');
+    if (descriptor & 8) throw this.damaged('zstd data damaged: reserved bit in a frame header');
     let p = at + 5;
     let window = 0;
     if (single === 0) {
@@ -200,7 +205,7 @@ export class ZstdDecoder {
     try {
       this.frame!.push(bytes, last);
     } catch {
-      throw this.damaged('damaged: its zstd data cannot be decoded');
+      throw this.damaged('zstd data damaged: its zstd data cannot be decoded');
     }
   }
 

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { EventFlag, EventKind } from '../../src/domain/event-kind.ts';
+import type { ImportContext } from '../../src/import/importer.ts';
+import { Threads } from '../../src/import/threads.ts';
 import { importText } from './import-text.ts';
 
 const perf = (rest: string, time = '1.000000001'): string =>
@@ -79,6 +81,19 @@ describe('lines nobody should have to meet', () => {
     ]);
   });
 
+  it('marks what runs back in time and leaves it in its place', async () => {
+    const times = ['5.0', '4.0', '4.5', '5.0', '6.0', '5.9'];
+    const { events } = await importText(times.map((time) => `${perf(set, time)}\n`).join(''));
+    expect(events.map(({ flags }) => (flags & EventFlag.timeBack) !== 0)).toEqual([
+      false,
+      true,
+      true,
+      false,
+      false,
+      true,
+    ]);
+  });
+
   it('takes invalid UTF-8 in names without failing', async () => {
     const text = Buffer.from(
       `${good}\n${good.replace('CPU 0/KVM', '\xff\xfe(0/KVM\x01')}\n`,
@@ -95,6 +110,34 @@ describe('lines nobody should have to meet', () => {
     ['perf’s header alone', '# ========\n# captured on    : now\n# hostname : a\n# ========\n#\n'],
   ])('%s is an error with the line that shows it', async (_, text) => {
     await expect(importText(text)).rejects.toThrow(/^recording: no event in \d+ lines?/);
+  });
+
+  it('finds names again whatever has become of the bytes they were first read from', async () => {
+    let random = 1;
+    const lines = Array.from({ length: 6000 }, () => {
+      random = (Math.imul(random, 1103515245) + 12345) & 0x7fffffff;
+      return perf(`g:name_${(random >> 16) % 11}: x`);
+    });
+    // The first pieces are kept while the format is found out; the names come after them.
+    const before = Array.from({ length: 1500 }, () => good);
+    const text = `${[...before, ...lines].join('\n')}\n`;
+    const { sink, report } = await importText(text, { piece: 5000 });
+    const names = new Set(sink.names.slice(1));
+    expect(names.size).toBeLessThanOrEqual(11);
+    expect(report.notices).toHaveLength(names.size);
+  });
+
+  it('forgets threads, but none that runs a vCPU', () => {
+    const threads = new Threads({
+      role: undefined,
+      learnVcpu: (index: number) => index,
+      slotOfThread: () => -1,
+      threadName: () => {},
+    } as unknown as ImportContext);
+    threads.learn(threads.get(7), 3, 'a test');
+    for (let tid = 100; tid < 100_000; tid++) threads.get(tid);
+    expect(threads.size).toBeLessThanOrEqual(65_536);
+    expect(threads.get(7).slot).toBe(3);
   });
 
   it('holds a bounded number of names, marks and threads', async () => {

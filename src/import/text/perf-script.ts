@@ -80,15 +80,15 @@ const DIALECT: Dialect = {
     // unless it is told of guests. What is left looks healthy: the host's side of the vCPU thread.
     const { guestModeSeen, vcpuSeen } = reader.mapper.threads;
     if (guestModeSeen || !vcpuSeen) return;
-    const loaded = reader.countWhere((rule) => rule.vcpuLoaded === true);
-    const arm64 = reader.countWhere((rule) => rule.arch === 'arm64');
-    const x86 = reader.countWhere((rule) => rule.arch === 'x86');
-    const switches = reader.countWhere((rule) => rule.name === 'sched_switch');
+    const loaded = reader.names.countWhere((rule) => rule.vcpuLoaded === true);
+    const arm64 = reader.names.countWhere((rule) => rule.arch === 'arm64');
+    const x86 = reader.names.countWhere((rule) => rule.arch === 'x86');
+    const switches = reader.names.countWhere((rule) => rule.name === 'sched_switch');
     if (loaded > 0 || arm64 === 0 || x86 > 0 || switches === 0) return;
     reader.book.add(
       'warning',
       'guest-samples-missing',
-      'nothing recorded while a vCPU was loaded is in this text: print it again with perf script --ns --guest-code',
+      'nothing recorded while a vCPU was loaded is in this text: print it again with perf script --header --ns --guest-code',
     );
   },
 };

@@ -1,54 +1,28 @@
 import { InputError } from '../../domain/errors.ts';
 import { EventKind } from '../../domain/event-kind.ts';
 import type { ImportNotice, RecordingFacts } from '../../domain/log-facts.ts';
-import { ByteTable, copyOf, hashBytes, textOf } from '../byte-table.ts';
-import { type CompiledRule, RuleCompiler } from '../compiled-rule.ts';
+import { copyOf, textOf } from '../byte-table.ts';
 import type { ImportContext, RecordingReader } from '../importer.ts';
 import { excerpt, NoticeBook } from '../notices.ts';
 import { RawRecord } from '../raw-record.ts';
 import { Outcome, RecordMapper } from '../record-mapper.ts';
+import { EventNames, type NameEntry } from './event-names.ts';
 import { LineHead } from './line-head.ts';
 import { LineSplitter, MAX_LINE } from './line-splitter.ts';
-import { PayloadReader } from './payload.ts';
 
-/** Distinct event names kept apart; what comes after is counted under one name. */
-const MAX_NAMES = 4096;
 /** Distinct marks kept apart, and how long one may be. */
 const MAX_MARKS = 4096;
 const MAX_MARK = 256;
-/** Unknown event names that get a notice of their own. */
-const MAX_NAMED_NOTICES = 64;
 const MAX_LOST_AT_START = 4096;
-const OVERFLOW_NAME = '(further names)';
 const SPACE = 0x20;
 const COLON = 0x3a;
-
-/** What is known of one event name of this recording. */
-export interface NameEntry {
-  readonly name: string;
-  readonly rule: CompiledRule | undefined;
-  readonly payload: PayloadReader | undefined;
-  /** Records with this name, taken over in some form. */
-  count: number;
-  firstAt: number;
-  /** Id in the log's name table, −1 not asked for yet. */
-  id: number;
-  incomplete: number;
-  incompleteAt: number;
-  unjoined: number;
-  unjoinedAt: number;
-  /** How it was last written: with group and colon. */
-  token: Uint8Array;
-  /** What came after it last time: mostly comes again. */
-  next: NameEntry | undefined;
-}
 
 /** What one text format adds to lines of events. */
 export interface Dialect {
   readonly format: string;
   /** Position of the event name if the line is one of an event, else −1. */
   head(head: LineHead, bytes: Uint8Array, start: number, end: number, record: RawRecord): number;
-  /** A line that is no event: true if it is understood. `events` are the names seen before. */
+  /** A line that is no event: true if it is understood. */
   aside(reader: TextReader, bytes: Uint8Array, start: number, end: number): boolean;
   /** An event line whose name does not end in `:`, or that has a period before it: true if it is understood. */
   special?(reader: TextReader, bytes: Uint8Array, at: number, end: number): boolean;
@@ -75,6 +49,7 @@ export class TextReader implements RecordingReader {
   readonly book = new NoticeBook();
   readonly record = new RawRecord();
   readonly mapper: RecordMapper;
+  readonly names: EventNames;
   /** Facts the dialect finds in header lines. */
   readonly found: { -readonly [K in keyof RecordingFacts]?: RecordingFacts[K] } = {};
   lines = 0;
@@ -85,10 +60,6 @@ export class TextReader implements RecordingReader {
   private readonly dialect: Dialect;
   private readonly head = new LineHead();
   private readonly splitter: LineSplitter;
-  private readonly compiler: RuleCompiler;
-  private readonly table = new ByteTable<NameEntry>();
-  private readonly entries: NameEntry[] = [];
-  private overflow: NameEntry | undefined;
   private previous: NameEntry | undefined;
   private readonly marks = new Map<string, number>();
   /** Told before the first event: their time is its time. */
@@ -99,7 +70,7 @@ export class TextReader implements RecordingReader {
   constructor(context: ImportContext, dialect: Dialect) {
     this.context = context;
     this.dialect = dialect;
-    this.compiler = new RuleCompiler(context.rules);
+    this.names = new EventNames(context);
     this.mapper = new RecordMapper(context, this.record);
     this.splitter = new LineSplitter(this);
   }
@@ -118,7 +89,6 @@ export class TextReader implements RecordingReader {
       return;
     }
     record.bytes = bytes;
-    record.at = this.lines;
     if (head.timeOutOfRange) {
       this.book.add(
         'warning',
@@ -152,7 +122,7 @@ export class TextReader implements RecordingReader {
       }
     }
     this.resolution(head);
-    const entry = this.entry(bytes, from, p - 1);
+    const entry = this.names.get(bytes, from, p - 1, this.lines);
     if (entry.token.length !== p - at || !isToken(entry.token, bytes, at)) {
       entry.token = copyOf(bytes, at, p);
     }
@@ -213,11 +183,11 @@ export class TextReader implements RecordingReader {
         this.mapper.timeBack,
       );
     }
-    this.reportNames();
+    this.names.report(this.book);
   }
 
   facts(): Partial<RecordingFacts> {
-    const arch = this.found.arch ?? this.archOfNames();
+    const arch = this.found.arch ?? this.names.arch();
     return {
       ...this.found,
       ...(arch === undefined ? {} : { arch }),
@@ -234,52 +204,6 @@ export class TextReader implements RecordingReader {
     return this.head.period;
   }
 
-  /** Events by name so far. */
-  names(): readonly NameEntry[] {
-    return this.entries;
-  }
-
-  /** How many records with this property in their rule there were. */
-  countWhere(test: (rule: CompiledRule['rule']) => boolean): number {
-    let count = 0;
-    for (const entry of this.entries) {
-      if (entry.rule !== undefined && test(entry.rule.rule)) count += entry.count;
-    }
-    return count;
-  }
-
-  /** The entry of an event name. */
-  entry(bytes: Uint8Array, start: number, end: number): NameEntry {
-    const hash = hashBytes(bytes, start, end);
-    return this.table.get(bytes, start, end, hash) ?? this.newEntry(bytes, start, end);
-  }
-
-  private newEntry(bytes: Uint8Array, start: number, end: number): NameEntry {
-    const full = this.entries.length >= MAX_NAMES;
-    if (full && this.overflow !== undefined) return this.overflow;
-    const name = full ? OVERFLOW_NAME : textOf(bytes, start, end);
-    const rule = full ? undefined : this.compiler.get(name);
-    const needsPayload = rule !== undefined && rule.fields.length > 0;
-    const entry: NameEntry = {
-      name,
-      rule,
-      payload: needsPayload ? new PayloadReader(rule) : undefined,
-      count: 0,
-      firstAt: this.lines,
-      id: -1,
-      incomplete: 0,
-      incompleteAt: 0,
-      unjoined: 0,
-      unjoinedAt: 0,
-      token: new Uint8Array(0),
-      next: undefined,
-    };
-    this.entries.push(entry);
-    if (full) this.overflow = entry;
-    else this.table.add(copyOf(bytes, start, end), entry);
-    return entry;
-  }
-
   /** Records lost (`count` −1: unknown how many) before the line that comes next. */
   lost(count: bigint | -1, pcpu: number): void {
     if (this.events > 0) this.mapper.lost(count, pcpu, false);
@@ -293,7 +217,7 @@ export class TextReader implements RecordingReader {
     entry.count++;
     const rule = entry.rule;
     if (rule === undefined) {
-      this.mapper.other(this.idOf(entry));
+      this.mapper.other(this.names.idOf(entry));
       return;
     }
     const record = this.record;
@@ -312,12 +236,7 @@ export class TextReader implements RecordingReader {
     if (outcome === Outcome.incomplete && entry.incomplete++ === 0) {
       entry.incompleteAt = this.lines;
     }
-    this.mapper.other(this.idOf(entry));
-  }
-
-  private idOf(entry: NameEntry): number {
-    if (entry.id < 0) entry.id = this.context.nameId(entry.name);
-    return entry.id;
+    this.mapper.other(this.names.idOf(entry));
   }
 
   /** A mark a person set: its text is the event's name. */
@@ -345,56 +264,5 @@ export class TextReader implements RecordingReader {
       `lines that are no event, the first: ${text}`,
       this.lines,
     );
-  }
-
-  private reportNames(): void {
-    let unknown = 0;
-    for (const entry of this.entries) {
-      if (entry.rule === undefined && entry.count > 0) {
-        const own = unknown++ < MAX_NAMED_NOTICES;
-        this.book.add(
-          'info',
-          'unmapped-event',
-          own
-            ? `${entry.name}: kept by name, no rule maps it`
-            : 'further names: kept, no rule maps them',
-          entry.firstAt,
-          entry.count,
-          own ? entry.name : '',
-        );
-      }
-      if (entry.incomplete > 0) {
-        this.book.add(
-          'warning',
-          'unparsable-payload',
-          `${entry.name}: fields missing or not as expected, kept by name`,
-          entry.incompleteAt,
-          entry.incomplete,
-          entry.name,
-        );
-      }
-      if (entry.unjoined > 0 && this.entrySeen(entry)) {
-        this.book.add(
-          'warning',
-          'unjoined-return',
-          `${entry.name}: no entry half before it on its thread, fields are missing`,
-          entry.unjoinedAt,
-          entry.unjoined,
-          entry.name,
-        );
-      }
-    }
-  }
-
-  /** True if the entry half of this name was recorded at all. */
-  private entrySeen(entry: NameEntry): boolean {
-    return this.countWhere((rule) => rule.entryOf === entry.name) > 0;
-  }
-
-  private archOfNames(): 'arm64' | 'x86' | undefined {
-    const arm64 = this.countWhere((rule) => rule.arch === 'arm64');
-    const x86 = this.countWhere((rule) => rule.arch === 'x86');
-    if (arm64 === 0 && x86 === 0) return undefined;
-    return arm64 >= x86 ? 'arm64' : 'x86';
   }
 }
