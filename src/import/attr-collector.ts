@@ -43,10 +43,10 @@ export class AttrCollector {
         if (low !== 0) this.flags |= 1n << BigInt(shift);
         break;
       case Op.attrCpu:
-        this.cpu = low | 0;
+        this.cpu = Math.max(-1, low | 0);
         break;
       case Op.attrTask:
-        this.task = low | 0;
+        this.task = Math.max(-1, low | 0);
         break;
     }
   }

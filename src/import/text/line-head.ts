@@ -6,6 +6,11 @@ const MINUS = 0x2d;
 const DOT = 0x2e;
 const SLASH = 0x2f;
 const COLON = 0x3a;
+/** pid_t, −1 for a thread that is not known. */
+function isThreadId(id: number): boolean {
+  return id >= -1 && id <= 0x7fff_ffff;
+}
+
 /** Both tools right-align the task name in this many columns; the separator follows. */
 const COMM_COLUMNS = 16;
 /** How far into a line the task name may end. */
@@ -99,6 +104,7 @@ export class LineHead {
       tid = bytes[p] === MINUS ? -this.value : this.value;
       p = this.position;
     }
+    if (!isThreadId(tid) || !isThreadId(pid)) return -1;
     if (bytes[p] !== SPACE) return -1;
     while (p < end && bytes[p] === SPACE) p++;
     if (!perf && bytes[p] === 0x28) {
@@ -107,7 +113,7 @@ export class LineHead {
         p++;
         while (bytes[p] === SPACE) p++;
         if (this.digits(bytes, p, end) >= 0) {
-          pid = this.value;
+          pid = isThreadId(this.value) ? this.value : -1;
           p = this.position;
         }
       }
