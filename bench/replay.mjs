@@ -1,11 +1,14 @@
-// node bench/replay.mjs LOG [REPEAT]: rates of reading, replaying and checking a log, and the latency of seeking in it.
+// node bench/replay.mjs [LOG | RECORDING [REPEAT]]: rates of reading, replaying and checking a log, and the latency of
+// seeking in it (default: a recording that ships).
 // The log is repeated REPEAT times (default 8) with shifted times, so that its length is that of a long recording.
 // CPU seconds; every figure is the median of five rounds in one process, the first round (cold) left out.
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import {
   checkLog,
+  importInto,
   openLog,
   openLogForImport,
   prepareReplay,
@@ -14,15 +17,12 @@ import {
 } from '../dist/index.js';
 import { cpu, median, peakMegabytes, quantile, rate } from './measure.mjs';
 
-const [path, repeat = '8'] = process.argv.slice(2);
-if (path === undefined) {
-  console.error('usage: node bench/replay.mjs LOG [REPEAT]');
-  process.exit(2);
-}
+const shipped = fileURLToPath(new URL('../traces/S1-stat/trace-raw.txt.zst', import.meta.url));
+const [path = shipped, repeat = '8'] = process.argv.slice(2);
 const folder = mkdtempSync(join(tmpdir(), 'vpmu-bench-'));
 try {
   const long = join(folder, 'long.vpmu');
-  await repeatLog(path, long, Number(repeat));
+  await repeatLog(await asLog(path), long, Number(repeat));
   const log = openLog(long);
   const events = log.eventCount;
   const rounds = { read: [], prepare: [], replay: [], check: [] };
@@ -80,6 +80,14 @@ try {
   console.log(`peak memory                   ${peakMegabytes()} MB`);
 } finally {
   rmSync(folder, { recursive: true, force: true });
+}
+
+/** The log itself, or one made of the recording. */
+async function asLog(file) {
+  if (readFileSync(file).subarray(0, 15).toString('latin1') === 'SQLite format 3') return file;
+  const log = join(folder, 'once.vpmu');
+  await importInto(log, [{ path: file }]);
+  return log;
 }
 
 /** Writes the events of a log `times` times into a new one, each copy later than the one before. */

@@ -80,6 +80,7 @@ export type {
   RegisterState,
   VcpuState,
 } from './replay/state-view.ts';
+export { traceSpan } from './replay/trace-span.ts';
 export type { RuleSetChoice } from './replay/vm-facts.ts';
 export { type SeriesPoint, watchCounter } from './replay/watch-counter.ts';
 

@@ -1,5 +1,4 @@
 import type { TimeSpan } from '../domain/time-spec.ts';
-import { RELATIVE_CLOCK } from '../import/stat/stat-reader.ts';
 import {
   formatTime,
   type Log,
@@ -10,6 +9,7 @@ import {
   resolveTimeRange,
   type TimeRangeSpec,
   type TimeSpec,
+  traceSpan,
   UsageError,
 } from '../index.ts';
 
@@ -63,20 +63,9 @@ export function resolveInstant(text: string, log: TimedLog): TimeSpec {
   return { kind: 'at', ns };
 }
 
-/**
- * First and last time of a log. Counts of `perf stat` that nobody placed on the clock of the trace run from 0 and are
- * left out, unless there is nothing else.
- */
+/** The span of a log's times; of an empty log a single instant. */
 export function timeSpan(log: TimedLog): TimeSpan {
-  const placed = log.imports().filter(({ facts }) => facts.clock !== RELATIVE_CLOCK);
-  const times = placed.flatMap(({ firstSeq, lastSeq }) =>
-    [firstSeq, lastSeq].flatMap((seq) => (seq === undefined ? [] : (log.timeOf(seq) ?? []))),
-  );
-  if (times.length === 0) return { first: log.firstTime ?? 0n, last: log.lastTime ?? 0n };
-  return {
-    first: times.reduce((a, b) => (a < b ? a : b)),
-    last: times.reduce((a, b) => (a > b ? a : b)),
-  };
+  return traceSpan(log) ?? { first: 0n, last: 0n };
 }
 
 /** The stricter of two ends; `later` when it is a beginning. */

@@ -51,9 +51,9 @@ export interface DiffRow {
   readonly guest: bigint;
   readonly hostG: bigint | null;
   readonly hostH: bigint | null;
-  /** guest − hostG. */
+  /** guest − hostG; null without a :G count, and where the guest's own filter leaves levels out. */
   readonly difference: bigint | null;
-  /** guest / hostG; null where hostG is 0 or missing. */
+  /** guest / hostG; null where hostG is 0 or missing, and where difference is null. */
   readonly ratio: number | null;
   /** Share of the window's guest counts that lies in `compared` (of its time, where the guest counted nothing): 0 to 1. */
   readonly coverage: number;
@@ -70,7 +70,7 @@ export interface DiffTotal {
   readonly comparedWindows: number;
   /** Guest counts over all windows. */
   readonly windowCount: bigint;
-  /** Sums over the compared spans. */
+  /** Sums over the compared spans; `guest` over all windows where there are none. */
   readonly guest: bigint;
   readonly hostG: bigint | null;
   readonly hostH: bigint | null;
@@ -124,7 +124,9 @@ export function diffRow(
   const guest = g === undefined ? windowCount : g.last.guest - g.first.guest;
   const hostG = g === undefined ? null : hostDelta(g);
   const notes: DiffNote[] = [];
-  if (window.filtered !== '') {
+  // A filtered counter and an unfiltered host event count different things.
+  const alike = window.filtered === '';
+  if (!alike) {
     notes.push({
       code: 'filtered',
       text: `the guest's counter leaves out ${window.filtered}; the host's count does not`,
@@ -201,8 +203,8 @@ export function diffRow(
     guest,
     hostG,
     hostH: h === undefined ? null : hostDelta(h),
-    difference: hostG === null ? null : guest - hostG,
-    ratio: ratioOf(guest, hostG),
+    difference: alike && hostG !== null ? guest - hostG : null,
+    ratio: alike ? ratioOf(guest, hostG) : null,
     coverage,
     hosts: spans.map((s) => ({
       pointer: s.event.pointer,
@@ -226,12 +228,12 @@ export function diffTotals(rows: Iterable<DiffRow>): DiffTotal[] {
   const totals = [...groups.values()].map((group): DiffTotal => {
     const head = group[0]!;
     const compared = group.filter(
-      (row) => row.hostG !== null && row.compared!.toSeq > row.compared!.fromSeq,
+      (row) => row.difference !== null && row.compared!.toSeq > row.compared!.fromSeq,
     );
     const sum = (list: readonly DiffRow[], of: (row: DiffRow) => bigint): bigint =>
       list.reduce((total, row) => total + of(row), 0n);
     const windowCount = sum(group, (row) => row.windowCount);
-    const guest = sum(compared, (row) => row.guest);
+    const guest = compared.length === 0 ? windowCount : sum(compared, (row) => row.guest);
     const hostG = compared.length === 0 ? null : sum(compared, (row) => row.hostG!);
     const withH = compared.filter((row) => row.hostH !== null);
     const codes = new Map<DiffNote['code'], { text: string; evidence: number[]; rows: number }>();
@@ -258,7 +260,7 @@ export function diffTotals(rows: Iterable<DiffRow>): DiffTotal[] {
       hostH: withH.length === 0 ? null : sum(withH, (row) => row.hostH!),
       difference: hostG === null ? null : guest - hostG,
       ratio: ratioOf(guest, hostG),
-      coverage: shareOf(guest, windowCount),
+      coverage: compared.length === 0 ? 0 : shareOf(guest, windowCount),
       notes: [...codes].map(([code, known]) => ({
         code,
         text: known.rows === 1 ? known.text : `${known.text} (${known.rows} windows)`,

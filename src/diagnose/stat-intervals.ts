@@ -1,10 +1,8 @@
 import { arm64EventByName } from '../arch/arm64-events.ts';
 import { EventFlag, EventKind } from '../domain/event-kind.ts';
 import type { ReplayLog } from '../replay/replay-log.ts';
+import { RELATIVE_CLOCK } from '../replay/trace-span.ts';
 import type { CounterWindow } from './windows.ts';
-
-/** Clock of perf stat counts whose start on the trace's clock nobody told: they cannot be compared by time. */
-const RELATIVE_CLOCK = 'perf-stat-relative';
 
 /** One `perf stat -I` interval of the host against what the guest's counters of that event counted in it. */
 export interface IntervalRow {

@@ -95,6 +95,7 @@ export interface WindowOptions {
 }
 
 /** Bits of attr flags (PerfEventAttr.attrFlags) that a guest's PMEVTYPER.U and P become (semantics A.4). */
+const DISABLED = 1n;
 const EXCLUDE_USER = 1n << 4n;
 const EXCLUDE_KERNEL = 1n << 5n;
 
@@ -189,8 +190,9 @@ export class WindowBuilder {
         else if (!this.options.entersRecorded) vcpu.guestTime();
         return;
       case EventKind.eventCreate:
-        if (!entry && chunk.counter[i]! >= 0 && (flags & EventFlag.failed) === 0)
-          this.created(chunk, i, vcpu);
+        if (!entry && chunk.counter[i]! >= 0 && (flags & EventFlag.failed) === 0) {
+          this.created(chunk, i, vcpu, slot);
+        }
         return;
       case EventKind.eventEnable:
       case EventKind.eventDisable:
@@ -211,7 +213,7 @@ export class WindowBuilder {
     }
   }
 
-  private created(chunk: EventChunk, i: number, vcpu: VcpuWindows): void {
+  private created(chunk: EventChunk, i: number, vcpu: VcpuWindows, slot: number): void {
     const pointer = chunk.object[i]!;
     for (const other of this.vcpus.values()) {
       const old = other.backing.get(pointer);
@@ -219,18 +221,24 @@ export class WindowBuilder {
       other.backing.delete(pointer);
       other.hosts.delete(pointer);
     }
-    vcpu.backing.set(pointer, {
+    const attr = this.options.attr(chunk.code[i]!);
+    const event: BackingEvent = {
       pointer,
       counter: chunk.counter[i]!,
       config: Number(chunk.aux0[i]! & 0xffff_ffffn),
-      filtered: filterOf(this.options.attr(chunk.code[i]!)),
+      filtered: filterOf(attr),
       createdSeq: this.seq,
       count: 0n,
       exact: true,
       gap: vcpu.gap,
       frozen: true,
       window: undefined,
-    });
+    };
+    vcpu.backing.set(pointer, event);
+    if (attr === undefined || (attr.attrFlags & DISABLED) !== 0n) return;
+    // Created running: it counts from here on, whether or not its placement was recorded.
+    this.openWindow(slot, event);
+    event.frozen = false;
   }
 
   private backingEvent(

@@ -48,14 +48,13 @@ export class CounterBank extends BackingEvents {
     this.create(i);
   }
 
-  /** The upper half that stays is that of KVM's stored base: without what the event counted. */
+  /** The upper half that stays is that of KVM's stored base: without what the event counted before a rebase. */
   #setLowHalf(i: number, value: bigint): void {
     const { state } = this;
     const event = state.backing[i] !== Backing.none;
-    const counted = event ? state.counted[i]! : 0n;
-    const countedSpan = event ? state.countedSpan[i]! : 0n;
-    const low = BigInt.asUintN(64, state.base[i]! - counted - countedSpan);
-    const span = addSpans(state.baseSpan[i]!, countedSpan);
+    const low = event ? BigInt.asUintN(64, state.base[i]! - state.counted[i]!) : state.base[i]!;
+    // For a 64-bit counter `counted` is exact or unknown, nothing between.
+    const span = addSpans(state.baseSpan[i]!, event ? state.countedSpan[i]! : 0n);
     const half = BigInt.asUintN(32, value);
     const first = low >> 32n;
     const last = (low + span) >> 32n;
@@ -186,12 +185,12 @@ export class CounterBank extends BackingEvents {
     if (this.span === 0n && this.low === value) return;
     const { state, perf } = this;
     let base = value;
-    if (state.backing[i] !== Backing.none) {
-      if (perf.countSpan(i) === 0n) base = BigInt.asUintN(64, value - perf.countLow(i));
-      else {
-        this.#settleCount(i, value);
-        perf.rebase(i);
-      }
+    if (state.backing[i] === Backing.live && perf.countSpan(i) === 0n) {
+      base = BigInt.asUintN(64, value - perf.countLow(i));
+    } else if (state.backing[i] !== Backing.none) {
+      // Also for an event that perhaps is not there: then the base alone is the value.
+      this.#settleCount(i, value);
+      perf.rebase(i);
     }
     this.setBase(i, base, 0n, UncertaintyReason.none);
   }

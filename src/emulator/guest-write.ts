@@ -117,7 +117,6 @@ export function writeUnknownValue(core: Pmuv3Core, register: PmuRegister, index:
     case PmuRegister.xevtyper:
       if (target < 0) perhapsWrite(core, register, index, reason);
       else if (core.validIndex(target)) {
-        bank.stop(target);
         bank.storeType(target, 0, bank.typeMask, reason);
         bank.create(target);
       }

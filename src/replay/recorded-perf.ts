@@ -58,6 +58,8 @@ export class RecordedPerf implements HostPerf {
   readonly createdAt: Float64Array;
   /** Event number asked of perf, −1 not known. */
   readonly config: Int32Array;
+  /** How often the relative count began anew for the same event: two of them compare only with the same number here. */
+  readonly origins: Int32Array;
   /** Backing.* */
   readonly life: Uint8Array;
   /** KVM asked for it to run: 0 no, 1 yes, 2 not known. */
@@ -87,7 +89,7 @@ export class RecordedPerf implements HostPerf {
   constructor() {
     const u64 = 7;
     const f64 = 6;
-    const own = COUNTERS * (u64 * 8 + f64 * 8 + 2 * 4 + 5);
+    const own = COUNTERS * (u64 * 8 + f64 * 8 + 3 * 4 + 5);
     const bytes = Math.ceil(own / 8) * 8 + RecordedCreations.bytes;
     this.buffer = new ArrayBuffer(bytes);
     let at = 0;
@@ -116,6 +118,8 @@ export class RecordedPerf implements HostPerf {
     this.placementFailed = f64s();
     this.createdAt = f64s();
     this.config = new Int32Array(this.buffer, at, COUNTERS);
+    at += COUNTERS * 4;
+    this.origins = new Int32Array(this.buffer, at, COUNTERS);
     at += COUNTERS * 4;
     this.recordedAttr = new Int32Array(this.buffer, at, COUNTERS);
     at += COUNTERS * 4;
@@ -228,6 +232,7 @@ export class RecordedPerf implements HostPerf {
   }
 
   rebase(counter: number): void {
+    this.origins[counter] = this.origins[counter]! + 1;
     if (this.exactAt[counter] === this.residency) {
       // Nothing was counted since an absolute count was recorded: it is the offset.
       this.offLow[counter] = this.lastExact[counter]!;
@@ -382,6 +387,13 @@ export class RecordedPerf implements HostPerf {
       this.state[counter] = PerfEventState.inactive;
   }
 
+  /** The thread runs again: what was taken off may have been put back, also where its hw-add was not recorded. */
+  mayBePlacedAgain(): void {
+    for (let i = 0; i < COUNTERS; i++) {
+      if (this.state[i] === PerfEventState.inactive) this.state[i] = STATE_UNKNOWN;
+    }
+  }
+
   /** A record that carries the event's state. */
   stateIs(counter: number, state: number): void {
     this.settle(counter);
@@ -401,11 +413,11 @@ export class RecordedPerf implements HostPerf {
   }
 
   /** Ties an event of unknown counter to `counter`: a read of it was seen inside the guest's access to that counter. */
-  bind(counter: number, pointer: bigint, count: bigint): void {
+  bind(counter: number, pointer: bigint, count: bigint | undefined): void {
     if (this.pointer[counter] !== 0n) return;
     this.pointer[counter] = pointer;
     if (this.life[counter] === Backing.unknown) this.life[counter] = Backing.live;
-    this.exactCount(counter, count);
+    if (count !== undefined) this.exactCount(counter, count);
   }
 
   /** True when a creation or release was recorded that the emulator has not asked for, or asked for otherwise. */

@@ -7,6 +7,7 @@ import { NOTHING_WITHHELD, type Withheld, withheldKey } from './evidence.ts';
 import { FACTS_VERSION, loadFacts, saveFacts } from './facts-projection.ts';
 import type { CheckpointStore, Cursor, ReplayChunk, ReplayLimit, ReplaySource } from './replay.ts';
 import type { ReplayConfig } from './replayer.ts';
+import { traceSpan } from './trace-span.ts';
 import {
   chooseRuleSet,
   type RuleSetChoice,
@@ -21,7 +22,12 @@ export interface ReplayLog {
   readonly lastTime: bigint | undefined;
   readonly eventCount: number;
   kindCounts(): ReadonlyMap<EventKind, number>;
-  imports(): readonly { readonly source: number; readonly facts: RecordingFacts }[];
+  imports(): readonly {
+    readonly source: number;
+    readonly facts: RecordingFacts;
+    readonly firstSeq?: number | undefined;
+    readonly lastSeq?: number | undefined;
+  }[];
   vcpus(): readonly VcpuFact[];
   attr(id: number): PerfEventAttr | undefined;
   name(id: number): string;
@@ -52,7 +58,7 @@ export interface PreparedReplay {
 }
 
 /** Changes whenever the same events would replay to another state: old checkpoints are then ignored. */
-const REPLAY_VERSION = 2;
+const REPLAY_VERSION = 3;
 
 /** Bit 0 of config1 asks the arm64 PMU driver for a 64-bit counter (semantics A.4). */
 const CONFIG1_LONG = 1n;
@@ -137,7 +143,7 @@ export function prepareReplay(log: ReplayLog, choices: ReplayChoices = {}): Prep
       imports.filter((row) => row.facts.role === 'guest').map((row) => row.source),
     ),
     attr: (id) => log.attr(id),
-    epoch: log.firstTime ?? 0n,
+    epoch: traceSpan(log)?.first ?? 0n,
     resolution: Math.max(1, ...hosts.map((row) => row.facts.timeResolution)),
   };
   const key = `replay${REPLAY_VERSION}/${ruleSet.name}/${withheldKey(withheld)}/${imports.length}/${log.eventCount}`;

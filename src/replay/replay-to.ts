@@ -11,6 +11,7 @@ import {
 } from './replay-log.ts';
 import { Replayer } from './replayer.ts';
 import { type CounterState, type VcpuState, vcpuState } from './state-view.ts';
+import { traceSpan } from './trace-span.ts';
 import type { RuleSetChoice } from './vm-facts.ts';
 
 /** All vCPUs at one instant. */
@@ -31,9 +32,8 @@ export function resolveLimit(
   log: ReplayLog,
   at: TimeSpec,
 ): { readonly limit: ReplayLimit; readonly time: bigint } {
-  const { firstTime, lastTime } = log;
-  if (firstTime === undefined || lastTime === undefined)
-    throw new InputError('the log holds no events');
+  const span = traceSpan(log);
+  if (span === undefined) throw new InputError('the log holds no events');
   if (at.kind === 'seq') {
     const limit = limitAtSeq(log, at.seq);
     if (limit === undefined)
@@ -43,7 +43,7 @@ export function resolveLimit(
       );
     return { limit, time: log.timeOf(at.seq)! };
   }
-  const time = resolveTime(at, { first: firstTime, last: lastTime });
+  const time = resolveTime(at, span);
   return { limit: { time }, time };
 }
 
@@ -80,6 +80,7 @@ interface Pending {
   readonly residencyBefore: number;
   readonly residencyAt: number;
   readonly visibleLow: bigint;
+  readonly origin: number;
 }
 
 /** Goes on past the instant until the next record of each bounded counter, and narrows the view by it. */
@@ -108,6 +109,7 @@ function lookAhead(
         residencyBefore: perf.evidenceResidency[i]!,
         residencyAt: perf.residency,
         visibleLow: counter.low,
+        origin: perf.origins[i]!,
       });
     }
   }
@@ -150,20 +152,24 @@ function narrow(
   replayer: Replayer,
   vcpus: readonly VcpuState[],
 ): CounterState | 'gone' | undefined {
-  const { perf } = replayer.ofSlot(at.slot)!;
+  const { perf, pmu } = replayer.ofSlot(at.slot)!;
   const i = at.counter;
   const changed = perf.evidence[i] !== at.evidence;
   const sameEvent = perf.pointer[i] === at.pointer || perf.wasReleasedNow(i);
   if (!sameEvent) return 'gone';
-  if (!changed || perf.countSpan(i) !== 0n) return undefined;
-  const growth = BigInt.asUintN(64, perf.countLow(i) - at.low);
+  // A guest read proved the visible value and began the relative count anew: the value itself is the bound.
+  const proved = perf.origins[i] !== at.origin;
+  if (!proved && (!changed || perf.countSpan(i) !== 0n)) return undefined;
   const state = vcpus
     .find((vcpu) => vcpu.slot === at.slot)!
     .counters.find((counter) => counter.counter === i)!;
+  const growth = proved
+    ? BigInt.asUintN(state.width, pmu.counterView(i).low - at.visibleLow)
+    : BigInt.asUintN(64, perf.countLow(i) - at.low);
   // More than the bound allowed: the event's history changed in between (a rebase); the bound stands.
   if (growth > at.span) return 'gone';
   const before = at.residencyAt - at.residencyBefore;
-  const whole = perf.evidenceResidency[i]! - at.residencyBefore;
+  const whole = (proved ? perf.residency : perf.evidenceResidency[i]!) - at.residencyBefore;
   // The share is a plain number: an estimate needs no more.
   const share = whole <= 0 ? 0 : Math.min(1, before / whole);
   const estimate = (growth * BigInt(Math.round(share * 1e9))) / 1_000_000_000n;
@@ -174,6 +180,6 @@ function narrow(
     certainty: exact ? 'exact' : 'bounded',
     high: BigInt.asUintN(state.width, at.visibleLow + growth),
     ...(exact ? {} : { estimate: BigInt.asUintN(state.width, at.visibleLow + estimate) }),
-    boundedBy: perf.evidence[i]!,
+    boundedBy: proved ? replayer.lastSeq : perf.evidence[i]!,
   };
 }

@@ -383,7 +383,11 @@ export class Replayer {
       hint?.strayRead(chunk.object[i]!, chunk.value[i]!);
     } else if (kind === EventKind.eventOverflow && chunk.counter[i]! >= 0 && hint !== undefined) {
       hint.at(chunk.seq[i]!, this.time(i));
-      hint.perf.bind(chunk.counter[i]!, chunk.object[i]!, chunk.value[i]!);
+      hint.perf.bind(
+        chunk.counter[i]!,
+        chunk.object[i]!,
+        this.config.withheld.counts ? undefined : chunk.value[i]!,
+      );
       hint.pmu.overflow(chunk.counter[i]!);
     }
   }

@@ -127,6 +127,7 @@ export class VcpuReplay {
   enter(seq: number, now: number): void {
     this.playFirstRun();
     this.close(now);
+    this.strayPointer = 0n;
     this.takeOverEvents();
     this.pmu.guestEnter();
     this.fullyRecorded();
@@ -145,6 +146,7 @@ export class VcpuReplay {
   }
 
   scheduledIn(now: number): void {
+    this.perf.mayBePlacedAgain();
     if (!this.options.entersRecorded && !this.open) this.residency.change(Residency.maybe, now);
   }
 

@@ -47,6 +47,8 @@ export function watchCounter(
     const replayer = new Replayer(config);
     const vcpu = replayer.ofSlot(slot);
     if (vcpu === undefined) throw new UsageError(`the log has no vCPU in slot ${slot}`);
+    const exists = counter >= 0 && counter < 32 && ((vcpu.validCounters >>> counter) & 1) !== 0;
+    if (!exists) throw new UsageError(`vCPU ${slot} has no counter ${counter}`);
     let last = { low: -1n, span: -1n };
     return from(source.chunks({})).pipe(
       mergeMap((chunk) => {

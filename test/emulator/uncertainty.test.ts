@@ -277,6 +277,15 @@ describe('counts that are only bounded', () => {
     expect(read('PMEVCNTR0')).toEqual([5001n, 0n, 0n]);
   });
 
+  it('a value proved while it is open whether there is an event holds without one', () => {
+    const { adopt, perf, read } = setUp('unknown');
+    perf.counts[0] = [70n, 0n];
+    adopt('PMEVCNTR0', 1000n);
+    expect(perf.calls.at(-1)).toBe('rebase 0');
+    adopt('PMEVTYPER0', 0n);
+    expect(read('PMEVCNTR0')).toEqual([1000n, 0n, 0n]);
+  });
+
   it('a 32-bit read of a 64-bit counter settles the low half', () => {
     const { perf, pmu, read, write } = setUp('fresh', '6.12', 6);
     write('PMEVTYPER0', 8n, 'PMEVCNTR0', 0xffff_fff0n, 'PMCNTENSET', 1n, 'PMCR', 1n);
@@ -576,6 +585,101 @@ describe('what the model cannot be sure of', () => {
       [0xffff_fffdn, 5n, 0n],
       [0n, 0n, 3n],
     ]);
+    // Also when only the later ones of a single report reach it.
+    write('PMOVSCLR', U64_MAX, 'PMEVCNTR1', 0xffff_fffdn);
+    pmu.markOverflowPossible(0, 4n);
+    expect([read('PMEVCNTR1'), read('PMOVSSET')]).toEqual([
+      [0xffff_fffdn, 4n, 0n],
+      [0n, 0n, 3n],
+    ]);
+  });
+
+  it('an unknown value written to PMCNTENCLR opens what was enabled, and the host is in doubt of it', () => {
+    const { adopt, hide, perf, pmu, read, write } = setUp('fresh');
+    write(...COUNTING);
+    perf.calls = [];
+    hide('PMCNTENCLR');
+    expect([read('PMCNTENSET'), perf.calls]).toEqual([[0n, 0n, 1n], ['doubt 0']]);
+    expect(pmu.counterView(0)).toMatchObject({ hasEvent: true, eventEnabled: undefined });
+    adopt('PMCNTENSET', 0n);
+    expect([perf.calls, pmu.counterView(0).eventEnabled]).toEqual([
+      ['doubt 0', 'disable 0'],
+      false,
+    ]);
+  });
+
+  it('a 32-bit read of a 64-bit counter that may have gone round says nothing', () => {
+    const { out, perf, pmu, write } = setUp('fresh', '6.12', 6);
+    write(...COUNTING);
+    const low = (span: bigint): [bigint, bigint, number] => {
+      perf.counts[0] = [0x1_0000_0000n, span];
+      pmu.read(codeOf('PMEVCNTR0', { el: 1, aa32: true, wide: false }).code, cp15, 1, out);
+      return [out.low, out.span, out.width];
+    };
+    expect([low(0n), low(9n), low(0xffff_ffffn)]).toEqual([
+      [1000n, 0n, 32],
+      [1000n, 9n, 32],
+      [0n, U64_MAX, 32],
+    ]);
+  });
+
+  it('the upper half an AArch32 write keeps is open while it is open which event counted', () => {
+    const { hide, out, perf, pmu, read, write } = setUp('fresh', '6.12', 6);
+    write('PMEVTYPER0', 8n, 'PMEVCNTR0', 0xffff_fff0n, 'PMCNTENSET', 1n, 'PMCR', 1n);
+    perf.counts[0] = [0x20n, 0n];
+    hide('PMSELR');
+    write('PMXEVTYPER', 8n);
+    perf.counts[0] = [0n, 0n];
+    expect(read('PMEVCNTR0')).toEqual([0x1_0000_0010n, 0n, 0n]);
+    pmu.write(codeOf('PMEVCNTR0', { el: 1, aa32: true, wide: false }).code, cp15, 7n, 1, out);
+    perf.counts[0] = [0n, 0n];
+    expect(read('PMEVCNTR0')[1]).toBe(U64_MAX);
+  });
+
+  it('E = 0 turns every event off, also where PMCNTEN is open', () => {
+    const { pmu, write } = setUp('fresh');
+    write('PMCNTENCLR', U64_MAX);
+    pmu.forgetRegister(codeOf('PMCNTENSET', EL1).code, sysreg, UncertaintyReason.userspaceUnknown);
+    write('PMCR', 1n);
+    expect(pmu.counterView(2).eventEnabled).toBeUndefined();
+    write('PMCR', 0n);
+    expect(pmu.counterView(2).eventEnabled).toBe(false);
+  });
+
+  it('the vGIC is told of a change only if the level before is known', () => {
+    const { pmu, write } = setUp('unknown');
+    write('PMOVSSET', 1n, 'PMINTENSET', 1n, 'PMCR', 1n);
+    expect([pmu.guestEnter(), pmu.irqLevel]).toEqual([false, 1]);
+    write('PMCR', 0n);
+    expect([pmu.guestExit(), pmu.irqLevel]).toEqual([true, 0]);
+  });
+
+  it('records lost before the first run hide whether it zeroes the cycle counter', () => {
+    const pmu = new Pmuv3(machine('6.1'), RULES['6.1'], new SetPerf());
+    pmu.newVcpu();
+    pmu.forget();
+    for (let i = 0; i < 6; i++) pmu.adopt(codeOf(`PMEVTYPER${i}`, EL1).code, sysreg, 0n);
+    pmu.adopt(codeOf('PMCR', EL1).code, sysreg, 0x4101_30a8n);
+    pmu.adopt(codeOf('PMCCNTR', EL1).code, sysreg, 5n);
+    pmu.guestEnter();
+    expect(pmu.counterView(31)).toMatchObject({ low: 0n, span: U64_MAX });
+  });
+
+  it('a possible reset of a counter whose interval goes round says nothing', () => {
+    const { hide, perf, read, write } = setUp('fresh');
+    write('PMCCFILTR', 0n, 'PMCCNTR', U64_MAX - 4n, 'PMCNTENSET', 0x8000_0000n, 'PMCR', 1n);
+    perf.counts[31] = [0n, 10n];
+    hide('PMCR');
+    perf.counts[31] = [0n, 0n];
+    expect(read('PMCCNTR')[1]).toBe(U64_MAX);
+  });
+
+  it('a PMCR that was read before the first run does not show its C bit: 6.1 still zeroes the cycle counter', () => {
+    const pmu = new Pmuv3(machine('6.1'), RULES['6.1'], new SetPerf());
+    pmu.newVcpu();
+    pmu.adopt(codeOf('PMCR', EL1).code, sysreg, 0x4101_30a8n);
+    pmu.guestEnter();
+    expect(pmu.counterView(31)).toMatchObject({ low: 0n, span: 0n });
   });
 
   it('the count behind a proved value: not if the base was open, and only modulo 2^32 for a 32-bit counter', () => {

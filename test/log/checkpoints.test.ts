@@ -146,13 +146,31 @@ describe('checkpoints', () => {
     expect(store.nearest({ time: TOP })).toBeUndefined();
     store.save(at(7n, 3));
     expect(store.nearest({ time: TOP })).toEqual(at(7n, 3));
-    // Written by a reader of the old state: for that reader alone.
-    stale.close();
     log.close();
+    // A reader of the old state writes last: for itself alone.
+    stale.close();
     const again = openLog(path);
     expect(again.checkpoints('k').nearest({ time: TOP })).toEqual(at(7n, 3));
     expect(again.verify().ok).toBe(true);
     again.close();
+  });
+
+  it('are taken out of the file by the next import', async () => {
+    const path = await aLog();
+    const reader = openLog(path);
+    reader.checkpoints('k').save(at(5n, 1));
+    reader.close();
+    const count = () => {
+      const db = new Database(path, { readonly: true });
+      const rows = db.prepare('SELECT count(*) FROM checkpoint').pluck().get();
+      db.close();
+      return rows;
+    };
+    expect(count()).toBe(1);
+    const log = openLogForImport(path);
+    await importEvents(log, timeline(10, 2));
+    log.close();
+    expect(count()).toBe(0);
   });
 
   it('that were damaged are passed over, wherever the damage is', async () => {

@@ -110,6 +110,31 @@ describe('two writers', () => {
     log.close();
   });
 
+  it('do not mix in the moment in which the first goes over to WAL mode', async () => {
+    const path = fresh(folder);
+    await logWith(path, [timeline(10, 1)]);
+    const connection = connectForWriting(path);
+    const { db } = connection;
+    const exec = db.exec.bind(db);
+    let between = 0;
+    db.exec = (sql) => {
+      const result = exec(sql);
+      if (sql === 'COMMIT' && between++ === 0) {
+        const other = new Database(path);
+        other.exec(`INSERT INTO run VALUES (2, 11, 0, 0, x'00')`);
+        other.close();
+      }
+      return result;
+    };
+    const run = runImport(connection, async (sink) => {
+      appendAll(sink, timeline(10, 2), [10], 'x');
+    });
+    await expect(run).rejects.toEqual(refusal(`${path} is being written by another process`));
+    expect(between).toBe(1);
+    expect(db.prepare('SELECT count(*) FROM segment').pluck().get()).toBe(1);
+    db.close();
+  });
+
   it('of one new log are let in one after the other', async () => {
     const path = fresh(folder);
     const logs = [openLogForImport(path), openLogForImport(path)];

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterAll } from 'vitest';
+import { afterAll, vi } from 'vitest';
 import {
   COLUMNS,
   chunkOf,
@@ -13,6 +13,9 @@ import {
 import { KIND_SPECS } from '../../src/domain/event-kind.ts';
 import type { ImportSink, ImportSummary } from '../../src/domain/import-sink.ts';
 import { type Log, openLogForImport, type WritableLog } from '../../src/log/log.ts';
+
+// Files, locks and fsync: fast alone, but not beside other work.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 /** A folder that is gone when the file's tests are over. */
 export function temporaryFolder(): string {

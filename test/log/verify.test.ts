@@ -34,20 +34,57 @@ beforeAll(async () => {
   bytes = readFileSync(original);
 });
 
-/** A copy of the log on which some SQL has been run, guards off. */
-function tampered(sql: string): Log {
+/** A copy of the log on which some SQL has been run, guards off; with `anyType` also those of the column types. */
+function tampered(sql: string, { anyType = false } = {}): Log {
   const path = fresh(folder);
   writeFileSync(path, bytes);
-  const db = new Database(path);
-  const guards = db.prepare(`SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'`).all() as {
-    name: string;
-    sql: string;
-  }[];
-  for (const { name } of guards) db.exec(`DROP TRIGGER ${name}`);
-  db.exec(sql);
-  for (const guard of guards) db.exec(guard.sql);
-  db.close();
+  const withDatabase = (action: (db: Database.Database) => void) => {
+    const db = new Database(path);
+    db.unsafeMode();
+    action(db);
+    db.close();
+  };
+  let schema: { type: string; name: string; sql: string | null }[] = [];
+  withDatabase((db) => {
+    schema = db.prepare('SELECT type, name, sql FROM sqlite_schema').all() as typeof schema;
+    for (const { type, name } of schema) if (type === 'trigger') db.exec(`DROP TRIGGER ${name}`);
+    if (!anyType) return;
+    db.pragma('writable_schema = ON');
+    const loosen = db.prepare('UPDATE sqlite_schema SET sql = ? WHERE name = ?');
+    for (const { type, name, sql: text } of schema) {
+      if (type !== 'table') continue;
+      loosen.run(text!.replace(/ NOT NULL/g, '').replace(/STRICT,? ?/, ''), name);
+    }
+  });
+  withDatabase((db) => db.exec(sql));
+  withDatabase((db) => {
+    if (anyType) {
+      db.pragma('writable_schema = ON');
+      const restore = db.prepare('UPDATE sqlite_schema SET sql = ? WHERE name = ?');
+      for (const { type, name, sql: text } of schema) if (type === 'table') restore.run(text, name);
+    }
+  });
+  withDatabase((db) => {
+    for (const { type, sql: text } of schema) if (type === 'trigger') db.exec(text!);
+  });
   return openLog(path);
+}
+
+/** A reader may notice damage or not, but what it gives is what was stored. */
+function expectNothingElse(log: Log): void {
+  try {
+    expect({ ...(contentOf(log) as object), head }).toEqual(content);
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    expect(error.message).toMatch(/is damaged: /);
+  }
+}
+
+/** SQL that takes away what a run put into the small tables. */
+function withoutSideRows(run: number): string {
+  return ['import', 'name', 'attr', 'vcpu', 'thread']
+    .map((table) => `DELETE FROM ${table} WHERE run = ${run};`)
+    .join(' ');
 }
 
 describe('verify', () => {
@@ -79,6 +116,7 @@ describe('verify', () => {
     [`UPDATE run SET first_seq = 2 WHERE id = 1`, { run: 1 }],
     [`DELETE FROM run WHERE id = 2`, {}],
     [`DELETE FROM run`, {}],
+    [`DELETE FROM run WHERE id = 2; ${withoutSideRows(2)}`, { segment: 3 }],
     [`UPDATE import SET digest = 'other' WHERE id = 1`, { run: 1 }],
     [`UPDATE import SET lost = lost + 1 WHERE id = 2`, { run: 2 }],
     [`UPDATE import SET facts = replace(facts, 'host', 'guest') WHERE id = 2`, { run: 2 }],
@@ -101,6 +139,7 @@ describe('verify', () => {
     expect(report.ok).toBe(false);
     expect(report.firstBad).toMatchObject(place);
     expect(report.firstBad?.what).toMatch(/^[^\n]+$/);
+    expectNothingElse(log);
     log.close();
   });
 
@@ -115,13 +154,47 @@ describe('verify', () => {
 
   it('notices a log whose last run was taken away with all it left only by its head', () => {
     const log = tampered(
-      ['segment', 'run', 'import', 'name', 'attr', 'vcpu', 'thread']
-        .map((table) => `DELETE FROM ${table} WHERE ${table === 'run' ? 'id' : 'run'} = 2;`)
-        .join(''),
+      `DELETE FROM run WHERE id = 2; DELETE FROM segment WHERE run = 2; ${withoutSideRows(2)}`,
     );
     const report = log.verify();
     expect(report).toMatchObject({ ok: true, runs: 1, events: 4500 });
     expect(report.head).not.toBe(head);
+    log.close();
+  });
+
+  it.each([
+    `UPDATE run SET hash = 5 WHERE id = 2`,
+    `UPDATE run SET events = 'x' WHERE id = 1`,
+    `UPDATE segment SET kinds = 'x' WHERE number = 2`,
+    `UPDATE segment SET first_time = 1.5 WHERE number = 1`,
+    `UPDATE segment SET hash = NULL WHERE number = 3`,
+    `UPDATE segment SET columns = NULL WHERE number = 3`,
+    `UPDATE segment SET columns = 'text' WHERE number = 2`,
+    `UPDATE name SET text = x'00' WHERE id = 2`,
+    `UPDATE import SET facts = 1.5 WHERE id = 1`,
+    `UPDATE import SET bytes = NULL WHERE id = 1`,
+    `UPDATE thread SET name = NULL WHERE run = 2`,
+  ])('reports values of types that cannot be: %s', (sql) => {
+    const log = tampered(sql, { anyType: true });
+    const report = log.verify();
+    expect(report.ok).toBe(false);
+    expect(report.firstBad?.what).toMatch(/^[^\n]+$/);
+    expectNothingElse(log);
+    log.close();
+  });
+
+  it('reports what only SQLite sees', () => {
+    const path = fresh(folder);
+    const copy = Buffer.from(bytes);
+    copy.writeUInt32BE(7, 36); // free pages the file says it has
+    writeFileSync(path, copy);
+    const log = openLog(path);
+    expect(log.verify()).toMatchObject({
+      ok: false,
+      events: 4800,
+      firstBad: { what: /^SQLite: / },
+    });
+    expectNothingElse(log);
     log.close();
   });
 
