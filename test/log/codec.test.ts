@@ -103,6 +103,22 @@ describe('var/1', () => {
     expect(encodeColumns(view)).toEqual(encodeColumns(chunkOf(events)));
   });
 
+  it('leaves nothing of what was packed before in unused bits', () => {
+    const few = Array.from({ length: 13 }, (_, i) => ({
+      code: 0xffff_0000 + (i % 3),
+      object: 7n + BigInt(i % 3) * 0x3333_3333_3333_3333n,
+    }));
+    const packedAfter = (sameAtFirst: number) => {
+      const wide = Array.from({ length: 4096 }, (_, i) => {
+        const v = i < sameAtFirst ? 5 : i % 256;
+        return { code: v, object: BigInt(v) };
+      });
+      encodeColumns(chunkOf(wide));
+      return encodeColumns(chunkOf(few));
+    };
+    expect(packedAfter(0)).toEqual(packedAfter(20));
+  });
+
   it('refuses kinds that no mask can hold, and more than a segment', () => {
     expect(() => encodeColumns(chunkOf([{ kind: 64 as Event['kind'] }]))).toThrow(RangeError);
     const many = Array.from({ length: CHUNK_EVENTS + 1 }, () => ({}));
@@ -138,6 +154,27 @@ describe('var/1, hostile bytes', () => {
       expect(survives(bytes.subarray(0, length), 300)).toBe(false);
     }
     expect(survives(Uint8Array.of(...bytes, 0), 300)).toBe(false);
+  });
+
+  it('refuses truncated times by themselves', () => {
+    const times = encodeColumns(chunkOf(timeline(300, 21).map(({ time }) => ({ time }))));
+    expect(decodeTimes(times, 300)).toHaveLength(300);
+    for (let length = 0; length < 300; length++) {
+      expect(() => decodeTimes(times.subarray(0, length), 300)).toThrow(CodecError);
+    }
+  });
+
+  it('refuses what no packing makes: an index without entry, a step beyond all times', () => {
+    const silent = (columns: number) => Array.from({ length: columns }, () => 0);
+    const kinds = (packed: number) => Uint8Array.of(0, 2, 2, 0, 1, 2, packed, ...silent(11));
+    expect(survives(kinds(0b10_01_00_10), 4)).toBe(true);
+    expect(survives(kinds(0b10_11_00_10), 4)).toBe(false);
+    const u32 = [0xff, 0xff, 0xff, 0xff, 0x0f];
+    const times = (step: number[]) => Uint8Array.of(4, ...u32, ...step, ...silent(12));
+    expect(survives(times([1]), 1)).toBe(true);
+    expect(survives(times(u32), 1)).toBe(false);
+    expect(survives(Uint8Array.of(9, ...silent(12)), 1)).toBe(false);
+    expect(survives(Uint8Array.of(0x44, ...silent(30)), 1)).toBe(false);
   });
 
   it('refuses counts that no segment has', () => {

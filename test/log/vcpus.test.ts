@@ -88,6 +88,11 @@ describe('learning vCPUs', () => {
     });
   });
 
+  it('does not take a vCPU of another process for the same', async () => {
+    expect((await learned([[0, -1, 1]], [[0, 20, 2]])).slots).toEqual([0, 1]);
+    expect((await learned([[0, 20, 1]], [[0, 20, 2]])).slots).toEqual([0, 1]);
+  });
+
   it('gives an index that cannot be a slot the next free one', async () => {
     expect(
       (

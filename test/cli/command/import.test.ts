@@ -146,7 +146,8 @@ describe('on a terminal', () => {
   async function onTerminal(args: string, env: Record<string, string> = {}): Promise<string> {
     const run = `import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(['bash', '-c', 'stty cols 100; "$@"', 'bash', *sys.argv[1:]])))`;
     const { code, stdout } = await shell(
-      `python3 -c "$RUN" '${process.execPath}' '${join(ROOT, 'dist/cli/main.js')}' ${args}`,
+      // Node shows no colours where CI is set, terminal or not.
+      `unset CI; python3 -c "$RUN" '${process.execPath}' '${join(ROOT, 'dist/cli/main.js')}' ${args}`,
       { env: { RUN: run, TERM: 'xterm-256color', ...env } },
     );
     expect(code).toBe(0);
