@@ -26,7 +26,7 @@ export interface ImportSink {
   nameId(text: string): number;
   /** Id of an attr; an equal attr has the same id in one log. Id 0 means "not recorded". */
   attrId(attr: PerfEventAttr): number;
-  /** vCPUs the log knows, this run's included; index in the array = slot. */
+  /** vCPUs the log knows, this run's included, by slot; slots need not be consecutive. */
   vcpus(): readonly VcpuFact[];
   /** Adds a vCPU (slot is assigned: the index if free, else the next free number) or completes the one with this tid. */
   learnVcpu(fact: Omit<VcpuFact, 'slot'>): number;
