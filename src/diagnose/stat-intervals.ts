@@ -1,7 +1,7 @@
 import { arm64EventByName } from '../arch/arm64-events.ts';
 import { EventFlag, EventKind } from '../domain/event-kind.ts';
+import { RELATIVE_CLOCK } from '../domain/log-facts.ts';
 import type { ReplayLog } from '../replay/replay-log.ts';
-import { RELATIVE_CLOCK } from '../replay/trace-span.ts';
 import type { CounterWindow } from './windows.ts';
 
 /** One `perf stat -I` interval of the host against what the guest's counters of that event counted in it. */

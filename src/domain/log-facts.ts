@@ -29,6 +29,12 @@ export interface VcpuFact {
 /** Whose counts a recording holds. */
 export type Role = 'host' | 'guest';
 
+/**
+ * Clock of `perf stat` counts that nobody placed on the clock of the trace: they run from perf stat's own start and cannot
+ * be compared by time.
+ */
+export const RELATIVE_CLOCK = 'perf-stat-relative';
+
 /** What one recording said of itself and what importing it found. */
 export interface RecordingFacts {
   /** Name as given by the user (`-` for standard input); base name only, so logs can be compared between machines. */

@@ -19,8 +19,6 @@ export class GuestResidency {
   since = 0;
   /** Closed spans so far, ns. */
   total = 0;
-  /** Spans so far: two records with no new span between them saw the same counts. */
-  epoch = 0;
   private readonly resolution: number;
 
   constructor(resolution: number) {
@@ -38,6 +36,5 @@ export class GuestResidency {
     if (this.mode !== Residency.host) this.total += Math.max(0, now - this.since) + this.resolution;
     this.mode = mode;
     this.since = now;
-    if (mode !== Residency.host) this.epoch++;
   }
 }

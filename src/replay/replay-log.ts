@@ -58,7 +58,7 @@ export interface PreparedReplay {
 }
 
 /** Changes whenever the same events would replay to another state: old checkpoints are then ignored. */
-const REPLAY_VERSION = 3;
+const REPLAY_VERSION = 4;
 
 /** Bit 0 of config1 asks the arm64 PMU driver for a 64-bit counter (semantics A.4). */
 const CONFIG1_LONG = 1n;

@@ -251,7 +251,7 @@ export class Replayer {
     vcpu.at(seq, now);
     vcpu.pcpu = chunk.pcpu[i]!;
     if ((flags & (EventFlag.entry | EventFlag.trap)) !== 0) {
-      vcpu.accessBegins(seq, now, write, code, flags, chunk.value[i]!);
+      vcpu.accessBegins(now, write, code, flags, chunk.value[i]!);
       return;
     }
     const seen = vcpu.accessCompletes(

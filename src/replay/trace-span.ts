@@ -1,8 +1,5 @@
-import type { RecordingFacts } from '../domain/log-facts.ts';
+import { RELATIVE_CLOCK, type RecordingFacts } from '../domain/log-facts.ts';
 import type { TimeSpan } from '../domain/time-spec.ts';
-
-/** Clock of perf stat counts that nobody placed on the clock of the trace (import/stat). */
-export const RELATIVE_CLOCK = 'perf-stat-relative';
 
 /** What is needed of a log to know which times it spans. */
 export interface SpannedLog {

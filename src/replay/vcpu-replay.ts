@@ -19,7 +19,7 @@ const PMCR_N_BITS = 0xf800n;
 const PMCR_IDENTITY_BITS = 0xffff0000n;
 
 /** Words of a snapshot that are this class's own. */
-const OWN_NUMBERS = 25;
+const OWN_NUMBERS = 23;
 const OWN_U64S = 3;
 const OWN_WORDS = OWN_NUMBERS + OWN_U64S;
 
@@ -77,7 +77,6 @@ export class VcpuReplay {
   private openWrite = false;
   private openCode = 0;
   private openFlags = 0;
-  private openSeq = 0;
   /** Value a KVM step inside the open access told (counter-set, event-type-set, …). */
   private stepKnown = false;
   private stepValue = 0n;
@@ -158,14 +157,7 @@ export class VcpuReplay {
   }
 
   /** A record made before the access is done: the tracepoint or a probe at handler entry. */
-  accessBegins(
-    seq: number,
-    now: number,
-    write: boolean,
-    code: number,
-    flags: number,
-    value: bigint,
-  ): void {
+  accessBegins(now: number, write: boolean, code: number, flags: number, value: bigint): void {
     const space = registerSpace(flags);
     const sameAccess =
       this.open &&
@@ -185,7 +177,6 @@ export class VcpuReplay {
       this.open = true;
       this.openWrite = write;
       this.openCode = code;
-      this.openSeq = seq;
       this.stepKnown = false;
       this.strayPointer = 0n;
     }
@@ -537,14 +528,12 @@ export class VcpuReplay {
       r.mode,
       r.since,
       r.total,
-      r.epoch,
       this.pcpu,
       this.enteredAt,
       Number(this.open),
       Number(this.openWrite),
       this.openCode,
       this.openFlags,
-      this.openSeq,
       Number(this.stepKnown),
       t.unrecordedReads,
       t.unrecordedWrites,
@@ -581,14 +570,12 @@ export class VcpuReplay {
     r.mode = next() as Residency;
     r.since = next();
     r.total = next();
-    r.epoch = next();
     this.pcpu = next();
     this.enteredAt = next();
     this.open = next() !== 0;
     this.openWrite = next() !== 0;
     this.openCode = next();
     this.openFlags = next();
-    this.openSeq = next();
     this.stepKnown = next() !== 0;
     t.unrecordedReads = next();
     t.unrecordedWrites = next();

@@ -1,5 +1,5 @@
 import { InputError } from '../../domain/errors.ts';
-import type { ImportNotice, RecordingFacts } from '../../domain/log-facts.ts';
+import { type ImportNotice, RELATIVE_CLOCK, type RecordingFacts } from '../../domain/log-facts.ts';
 import type { ImportContext, RecordingReader } from '../importer.ts';
 import { CountWriter } from './count-writer.ts';
 import { csvLine, sniffSeparator } from './csv-line.ts';
@@ -100,9 +100,6 @@ abstract class StatReader implements RecordingReader {
     }
   }
 }
-
-/** `RecordingFacts.clock` of counts whose times count from perf stat's own start. */
-export const RELATIVE_CLOCK = 'perf-stat-relative';
 
 /**
  * Reads `perf stat -j` and perf stat's table, also out of a console log that holds both between other output. A JSON line
