@@ -1,3 +1,5 @@
+import { genericEvents, perfCacheName, perfHardwareName } from './perf-maps.ts';
+
 /** One event of the Arm ARM's common event list. */
 export interface Arm64Event {
   readonly number: number;
@@ -115,17 +117,21 @@ const MNEMONICS: readonly (readonly [first: number, names: readonly string[]])[]
 ];
 
 /** perf's generic hardware events on arm64; `branches` is BR_RETIRED where the PMU has it, else PC_WRITE_RETIRED. */
-const PERF_GENERIC: ReadonlyMap<number, string> = new Map([
-  [0x03, 'cache-misses'],
-  [0x04, 'cache-references'],
-  [0x08, 'instructions'],
-  [0x10, 'branch-misses'],
-  [0x11, 'cycles'],
-  [0x1d, 'bus-cycles'],
-  [0x21, 'branches'],
-  [0x23, 'stalled-cycles-frontend'],
-  [0x24, 'stalled-cycles-backend'],
-]);
+const PERF_GENERIC: ReadonlyMap<number, string> = new Map(
+  genericEvents()
+    .filter(({ type }) => type === 'hardware')
+    .map(({ event, config }) => [event, perfHardwareName(config)!]),
+);
+
+/** perf's cache events on arm64: name in lower case → event number, and event number → names as perf prints them. */
+const CACHE_NAMES: ReadonlyMap<string, number> = new Map(
+  genericEvents()
+    .filter(({ type }) => type === 'hw-cache')
+    .map(({ event, config }) => [perfCacheName(config)!, event]),
+);
+const CACHE_NUMBERS: ReadonlyMap<string, number> = new Map(
+  [...CACHE_NAMES].map(([name, event]) => [name.toLowerCase(), event]),
+);
 
 /** perf's spellings besides the one it prints first. */
 const PERF_ALIASES: ReadonlyMap<string, number> = new Map([
@@ -159,6 +165,7 @@ export function arm64EventLabel(number: number): string {
 
 /**
  * Event number of a name as people type it or perf prints it: `INST_RETIRED`, `inst_retired`, `instructions`,
+ * `L1-dcache-load-misses`,
  * `armv8_pmuv3_0/inst_retired/`, `r08`, `0x8`. Modifiers must be cut off before. Undefined if it is none.
  */
 export function arm64EventByName(text: string): number | undefined {
@@ -167,5 +174,24 @@ export function arm64EventByName(text: string): number | undefined {
   if (number !== undefined) return Number.parseInt(number, 16);
   const name = inner.toLowerCase();
   const event = ARM64_EVENTS.find((row) => row.perf === name || row.name.toLowerCase() === name);
-  return event?.number ?? PERF_ALIASES.get(name);
+  return event?.number ?? PERF_ALIASES.get(name) ?? CACHE_NUMBERS.get(name);
+}
+
+/**
+ * Every name of an event number, the Arm ARM's first, then perf's hardware, alias and cache names: `L1D_CACHE_REFILL`,
+ * `cache-misses`, `L1-dcache-load-misses`, … Empty for a number without a name.
+ */
+export function arm64EventNames(number: number): readonly string[] {
+  const event = byNumber.get(number);
+  if (event === undefined) return [];
+  const names = event.perf === undefined ? [event.name] : [event.name, event.perf];
+  for (const list of [PERF_ALIASES, CACHE_NAMES]) {
+    for (const [name, other] of list) if (other === number) names.push(name);
+  }
+  return names;
+}
+
+/** A perf event's name without its modifiers: `cycles` of `cycles:Gu`, `armv8_pmuv3/inst_retired/` of the same with `uH`. */
+export function perfEventStem(name: string): string {
+  return /^(.*?)(?::|(?<=\/))[a-zA-Z]+$/.exec(name)?.[1] ?? name;
 }

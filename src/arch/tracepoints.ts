@@ -3,7 +3,7 @@ import { COMMON_RULES, KEPT_BY_NAME } from './tracepoints/common.ts';
 import type { TracepointRule } from './tracepoints/rule.ts';
 import { X86_KEPT_BY_NAME, X86_RULES } from './tracepoints/x86.ts';
 
-export { ExitSpace, exitName, X86_EXIT_WORDS } from './tracepoints/exit-code.ts';
+export { ExitSpace, exitName, userspaceExitName, X86_EXIT_WORDS } from './tracepoints/exit-code.ts';
 export {
   type ColumnTarget,
   HaltInstruction,

@@ -39,3 +39,6 @@ export class InputError extends VpmuError {
     super(message, EXIT.input, hint);
   }
 }
+
+/** A file of a format nobody here reads: a program that goes through a folder may leave it out. */
+export class UnknownFormatError extends InputError {}

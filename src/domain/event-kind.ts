@@ -46,6 +46,14 @@ export const EventKind = {
   vmMigrate: 40,
   userspaceGet: 41,
   userspaceSet: 42,
+  eventPause: 43,
+  eventPeriod: 44,
+  emulated: 45,
+  pmuRefresh: 46,
+  apicWrite: 47,
+  mmio: 48,
+  cpuid: 49,
+  countSpread: 50,
 } as const;
 export type EventKind = (typeof EventKind)[keyof typeof EventKind];
 
@@ -77,7 +85,9 @@ export interface KindSpec {
     | 'task-state'
     | 'vector'
     | 'instruction'
-    | 'pmu-flags';
+    | 'pmu-flags'
+    | 'apic-register'
+    | 'cpuid-leaf';
   /** Meaning (with unit) of the four u64 payload columns. */
   readonly object?: string;
   readonly value?: string;
@@ -343,6 +353,66 @@ export const KIND_SPECS: readonly KindSpec[] = [
     meaning: 'the VMM writes a guest register',
     code: 'register',
     value: 'value',
+  },
+  {
+    name: 'event-pause',
+    group: 'host perf event',
+    meaning:
+      'perf_event_pause: the event is disabled and read; with reset its count begins at 0 again',
+    object: 'event',
+    value: 'count',
+    aux0: 'reset',
+  },
+  {
+    name: 'event-period',
+    group: 'host perf event',
+    meaning: 'perf_event_period: the event gets a new sample period',
+    code: 'error',
+    object: 'event',
+    value: 'sample-period',
+  },
+  {
+    name: 'emulated',
+    group: 'KVM step',
+    meaning: 'KVM emulated an instruction and counts it in software',
+    value: 'event-select',
+  },
+  {
+    name: 'pmu-refresh',
+    group: 'KVM step',
+    meaning: 'KVM gives the vPMU the shape its CPUID says',
+  },
+  {
+    name: 'apic-write',
+    group: 'interrupt',
+    meaning: 'the guest writes a register of its local APIC',
+    code: 'apic-register',
+    value: 'value',
+  },
+  {
+    name: 'mmio',
+    group: 'schedule point',
+    meaning: 'KVM emulates a guest access to a device',
+    object: 'address',
+    value: 'value',
+  },
+  {
+    name: 'cpuid',
+    group: 'register access',
+    meaning: 'the guest executes CPUID: what it is shown',
+    code: 'cpuid-leaf',
+    object: 'eax',
+    value: 'ebx',
+    aux0: 'ecx',
+    aux1: 'edx',
+  },
+  {
+    name: 'count-spread',
+    group: 'counts',
+    meaning: 'the count before it is a mean of several runs: how far the mean may be off',
+    code: 'name',
+    value: 'deviation-of-mean-permyriad',
+    aux0: 'runs',
   },
 ];
 

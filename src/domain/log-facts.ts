@@ -45,10 +45,18 @@ export interface RecordingFacts {
   readonly kernelRelease?: string;
   readonly arch?: 'arm64' | 'x86';
   readonly hostname?: string;
+  /** The CPU as the recorder describes it. */
+  readonly cpuModel?: string;
+  /** An arm64 host that runs at EL2 (VHE). */
+  readonly vhe?: boolean;
   readonly toolVersion?: string;
   readonly commandLine?: string;
+  /** What perf stat counted, as the heading of its table says: a command, a process, `system wide`. */
+  readonly counted?: string;
   /** `mono`, `boot`, `local`, `perf`, … or undefined. */
   readonly clock?: string;
+  /** Of the first recording of a slice: how it was cut, as text (slice-facts.ts). */
+  readonly slice?: string;
   /** Smallest step of the printed times, ns: 1, 1000, … */
   readonly timeResolution: number;
 }

@@ -11,6 +11,8 @@ export interface Access {
   index: number;
   isWrite: boolean;
   wideForm: boolean;
+  /** AArch32's form for the upper half. */
+  highHalf: boolean;
   /** 0 or 1. */
   el: number;
 }
@@ -22,20 +24,33 @@ function refuse(out: AccessResult, warn: boolean): false {
   return false;
 }
 
+/** True if there is no PMU and the rules let accesses pass all the same: reads give zero, writes do nothing (early B.1). */
+export function ignored(core: Pmuv3Core, register: PmuRegister): boolean {
+  return (
+    !core.config.pmuPresent &&
+    core.rules.withoutPmu === 'raz-wi' &&
+    register !== PmuRegister.mmir &&
+    register !== PmuRegister.none
+  );
+}
+
 /**
  * Semantics A.2: is the access let through? Presence, direction, PMUSERENR, index. False: `out` says how it is refused;
  * true with `outcomeUnknown`: the model cannot tell.
  */
 export function permitted(core: Pmuv3Core, access: Access, out: AccessResult): boolean {
   const { register, isWrite } = access;
-  if (register === PmuRegister.mmir || register === PmuRegister.none) return true;
+  const { rules } = core;
+  if (register === PmuRegister.none) return true;
+  if (register === PmuRegister.mmir) return rules.mmir === 'raz-wi' || refuse(out, false);
   if (!core.config.pmuPresent) return refuse(out, false);
   const readOnly = register === PmuRegister.ceid0 || register === PmuRegister.ceid1;
   // KVM meets the wrong direction before it looks at PMUSERENR for PMCEID, after it for PMSWINC.
-  if (isWrite && readOnly) return refuse(out, true);
+  if (access.highHalf && !rules.aarch32CeidHigh) return refuse(out, false);
+  if (isWrite && readOnly) return refuse(out, rules.warnsOnDirection);
   const user = access.el === 0 ? userMay(core, access) : 1;
   if (user === 0) return refuse(out, false);
-  if (!isWrite && register === PmuRegister.swinc) return refuse(out, true);
+  if (!isWrite && register === PmuRegister.swinc) return refuse(out, rules.warnsOnDirection);
   const index = indexValid(core, access);
   if (index === 0) return refuse(out, false);
   out.outcomeUnknown = user === 2 || index === 2;

@@ -1,16 +1,32 @@
-import { CYCLE_COUNTER } from '../arch/arm64-bits.ts';
+import { CYCLE_COUNTER, Evtyper } from '../arch/arm64-bits.ts';
 import type { Arm64RuleSet } from '../arch/arm64-rules.ts';
+import { draftHostEvent } from '../arch/perf-maps.ts';
 import { U64_MAX } from '../domain/u64.ts';
 import { CounterFacts } from './counter-facts.ts';
 import type { BackingAttr, HostPerf } from './host-perf.ts';
-import { AttrBit, Backing, COUNTER_ITEM, Gate, type Pmuv3State } from './pmuv3-state.ts';
+import {
+  AttrBit,
+  Backing,
+  COUNTER_ITEM,
+  CycleWidth,
+  Gate,
+  Misc,
+  type Pmuv3State,
+} from './pmuv3-state.ts';
 import type { RegisterFile, Tri } from './register-file.ts';
 import { addSpans, U32_MAX } from './span.ts';
 import { UncertaintyReason } from './uncertainty.ts';
 
+const TYPE_BITS = AttrBit.hardware | AttrBit.hwCache;
+
+function typeBits({ type }: Readonly<BackingAttr>): number {
+  if (type === undefined) return 0;
+  return type === 'hardware' ? AttrBit.hardware : AttrBit.hwCache;
+}
+
 /** Counter bases and backing events: semantics A.4 and A.7. Intervals throughout; exact in, exact out. */
 export class BackingEvents extends CounterFacts {
-  /** Result of `visible` and `countSinceCreation`: [low, low + span], U64_MAX = unknown. */
+  /** Result of `visible`, `stored` and `countSinceCreation`: [low, low + span], U64_MAX = unknown. */
   low = 0n;
   span = 0n;
   protected readonly perf: HostPerf;
@@ -23,6 +39,8 @@ export class BackingEvents extends CounterFacts {
     excludeKernel: false,
     excludeKnown: true,
     disabled: true,
+    type: undefined,
+    excludeHv: true,
   };
 
   constructor(state: Pmuv3State, registers: RegisterFile, rules: Arm64RuleSet, perf: HostPerf) {
@@ -42,6 +60,24 @@ export class BackingEvents extends CounterFacts {
     if (this.width(i) === 32) {
       low = BigInt.asUintN(32, low);
       if (span >= U32_MAX) span = U64_MAX;
+    } else if (this.cycleIs(i, CycleWidth.either) && low + span > U32_MAX) span = U64_MAX;
+    this.low = span === U64_MAX ? 0n : low;
+    this.span = span;
+  }
+
+  /** Computes what KVM itself stores for the counter into `low` and `span`: the visible value without the event's count. */
+  protected stored(i: number): void {
+    const { state } = this;
+    let low = state.base[i]!;
+    let span = state.baseSpan[i]!;
+    if (state.backing[i] !== Backing.none) {
+      // `base` holds what the event counted before a rebase.
+      const counted = state.counted[i]!;
+      const more = state.countedSpan[i]!;
+      low = BigInt.asUintN(64, low - counted - more);
+      span = addSpans(span, more);
+      // Without an event there is nothing to take off.
+      if (state.backing[i] === Backing.maybe) span = addSpans(span, counted);
     }
     this.low = span === U64_MAX ? 0n : low;
     this.span = span;
@@ -60,11 +96,20 @@ export class BackingEvents extends CounterFacts {
     this.span = span;
   }
 
+  /** What the cycle counter holds above the 32 bits that show is no longer known. */
+  protected loseUpper(i: number): void {
+    if (this.cycleIs(i, CycleWidth.narrow)) {
+      this.state.misc[Misc.cycleWidth] = CycleWidth.narrowLow;
+    }
+  }
+
   /** Stores a base interval; the first `reason` for not being exact is kept until it is exact again. */
   setBase(i: number, low: bigint, span: bigint, reason: UncertaintyReason): void {
     const { state } = this;
     const item = COUNTER_ITEM + i;
-    const narrow = this.width(i) === 32;
+    // Only an exact base is kept in more bits than are shown.
+    if (span !== 0n) this.loseUpper(i);
+    const narrow = this.storedWidth(i) === 32;
     if (span === 0n) {
       state.reason[item] = UncertaintyReason.none;
     } else if (state.baseSpan[i] === 0n || state.reason[item] === UncertaintyReason.none) {
@@ -91,11 +136,22 @@ export class BackingEvents extends CounterFacts {
     this.state.gate[i] = Gate.off;
   }
 
-  /** Folds the count into the base and releases the event. */
+  /** Folds the count into the base (or loses it: rule `stopFolds`) and releases the event. */
   stop(i: number): void {
     if (this.state.backing[i] === Backing.none) return;
-    this.visible(i);
+    const { state } = this;
+    if (state.backing[i] === Backing.maybe) this.loseUpper(i);
+    if (this.rules.stopFolds) this.visible(i);
+    else this.stored(i);
     this.setBase(i, this.low, this.span, UncertaintyReason.countNotRecorded);
+    // What is folded is what shows: nothing is left above it.
+    if (
+      state.backing[i] === Backing.live &&
+      this.span === 0n &&
+      this.cycleIs(i, CycleWidth.narrowLow)
+    ) {
+      state.misc[Misc.cycleWidth] = CycleWidth.narrow;
+    }
     this.release(i);
   }
 
@@ -105,7 +161,7 @@ export class BackingEvents extends CounterFacts {
     const backed = this.backed(i);
     if (backed === 0) return;
     const { state, attr } = this;
-    const gate = this.gate(i);
+    const gate = this.#gateOfNew(i);
     this.#fillAttr(i);
     attr.disabled = gate !== 1;
     if (backed === 1 && !this.perf.create(i, attr)) return;
@@ -116,17 +172,34 @@ export class BackingEvents extends CounterFacts {
     if (gate === 2 || (gate === 1 && this.#isOpen(i))) this.perf.doubt(i);
   }
 
+  /** Whether a new event of this counter starts enabled. */
+  #gateOfNew(i: number): Tri {
+    return this.rules.created === 'enabled' ? 1 : this.gate(i);
+  }
+
   /** What the counter's programming asks of the host, but for `disabled`. */
   #fillAttr(i: number): void {
     const { state, attr } = this;
     const user = this.excludesUser(i);
     const kernel = this.excludesKernel(i);
     this.period(i, state.base[i]!, state.baseSpan[i]!);
-    attr.config = this.eventNumber(i);
-    attr.wide = this.width(i) === 64;
+    this.#fillEvent(i);
+    attr.wide = this.rules.longHostCounter && this.width(i) === 64;
     attr.excludeUser = user === 1;
     attr.excludeKernel = kernel === 1;
     attr.excludeKnown = user !== 2 && kernel !== 2;
+    if (this.rules.excludeHv === 'always') return;
+    attr.excludeHv = (state.type[i]! & Evtyper.NSH) === 0;
+    if ((state.typeUnknown[i]! & Evtyper.NSH) !== 0) attr.excludeKnown = false;
+  }
+
+  /** The event asked of the host. */
+  #fillEvent(i: number): void {
+    const { attr } = this;
+    const number = this.eventNumber(i);
+    const generic = this.rules.hostEvent === 'raw' ? undefined : draftHostEvent(number);
+    attr.type = generic?.type;
+    attr.config = generic?.config ?? number;
   }
 
   /** What the counter's event is, or whether there is one, is not known. */
@@ -144,7 +217,7 @@ export class BackingEvents extends CounterFacts {
     }
     this.perf.enable(i);
     state.gate[i] = Gate.on;
-    if (state.backing[i] === Backing.maybe) this.#perhapsCreated(i);
+    if (state.backing[i] === Backing.maybe && this.rules.enableCreates) this.#perhapsCreated(i);
     if (this.#isOpen(i)) this.perf.doubt(i);
   }
 
@@ -165,7 +238,7 @@ export class BackingEvents extends CounterFacts {
   /** KVM may or may not enable this counter's event here. */
   protected maybeEnable(i: number): void {
     const { state, attr } = this;
-    if (state.backing[i] === Backing.maybe) this.#perhapsCreated(i);
+    if (state.backing[i] === Backing.maybe && this.rules.enableCreates) this.#perhapsCreated(i);
     if (state.backing[i] === Backing.none) {
       if (!this.rules.enableCreates || this.backed(i) === 0) return;
       state.backing[i] = Backing.maybe;
@@ -186,17 +259,21 @@ export class BackingEvents extends CounterFacts {
 
   /** The base is the value as of now, whose event was perhaps replaced by another: counting starts anew. */
   protected maybeRecreate(i: number): void {
-    const { state, perf } = this;
+    const { state, perf, attr } = this;
     const backed = this.backed(i);
+    const gate = this.#gateOfNew(i);
     if (state.backing[i] === Backing.none) {
       if (backed === 0) return;
-      state.gate[i] = this.gate(i);
+      state.gate[i] = gate;
       state.backing[i] = Backing.maybe;
     } else {
       perf.rebase(i);
       if (backed !== 1) state.backing[i] = Backing.maybe;
+      if (this.rules.created === 'enabled' && state.gate[i] !== gate) state.gate[i] = Gate.maybe;
     }
-    state.config[i] = this.eventNumber(i);
+    this.#fillEvent(i);
+    state.config[i] = attr.config;
+    state.attrFlags[i] = (state.attrFlags[i]! & ~TYPE_BITS) | typeBits(attr);
     state.periodKnown[i] = 0;
     state.countedSpan[i] = U64_MAX;
     perf.doubt(i);
@@ -210,7 +287,8 @@ export class BackingEvents extends CounterFacts {
       (attr.excludeUser ? AttrBit.excludeUser : 0) |
       (attr.excludeKernel ? AttrBit.excludeKernel : 0) |
       (attr.excludeKnown ? 0 : AttrBit.open) |
-      (attr.wide ? AttrBit.wide : 0);
+      (attr.wide ? AttrBit.wide : 0) |
+      typeBits(attr);
     state.counted[i] = 0n;
     state.countedSpan[i] = 0n;
     this.arm(i, attr.samplePeriod, attr.periodKnown, 0n);

@@ -1,14 +1,14 @@
 import { COUNTER_INDICES, CYCLE_COUNTER, Pmcr } from '../arch/arm64-bits.ts';
 import { CHAIN } from '../arch/arm64-events.ts';
 import { U64_MAX } from '../domain/u64.ts';
-import { BackingEvents } from './backing-events.ts';
+import { CounterWrites } from './counter-writes.ts';
 import type { BackingAttr } from './host-perf.ts';
-import { Backing, Gate, Slot, TYPE_ITEM } from './pmuv3-state.ts';
+import { Backing, CycleWidth, Gate, Misc, Slot, TYPE_ITEM } from './pmuv3-state.ts';
 import { addSpans, meetsZero, U32_MAX } from './span.ts';
 import { UncertaintyReason } from './uncertainty.ts';
 
 /** What KVM does to the counters on guest writes and on overflows (semantics A.6, A.7), and what evidence settles. */
-export class CounterBank extends BackingEvents {
+export class CounterBank extends CounterWrites {
   // ---- what KVM does on guest writes ---------------------------------------------------------------------------
 
   /** Enables the events of the counters in `mask` (lowest first) if PMCR.E. `open`: counters perhaps in it. */
@@ -37,39 +37,6 @@ export class CounterBank extends BackingEvents {
     }
   }
 
-  /**
-   * A counter write. Both forms of the rule end in the same state and the same perf calls: the adjusting form adds the
-   * difference to the visible value and folds, so that the event's count cancels out; it only reads the event twice.
-   */
-  setValue(i: number, value: bigint, aarch32: boolean): void {
-    if (aarch32 && this.keepsUpper(i)) this.#setLowHalf(i, value);
-    else this.setBase(i, value, 0n, UncertaintyReason.none);
-    this.release(i);
-    this.create(i);
-  }
-
-  /** The upper half that stays is that of KVM's stored base: without what the event counted before a rebase. */
-  #setLowHalf(i: number, value: bigint): void {
-    const { state } = this;
-    const event = state.backing[i] !== Backing.none;
-    const low = event ? BigInt.asUintN(64, state.base[i]! - state.counted[i]!) : state.base[i]!;
-    // For a 64-bit counter `counted` is exact or unknown, nothing between.
-    const span = addSpans(state.baseSpan[i]!, event ? state.countedSpan[i]! : 0n);
-    const half = BigInt.asUintN(32, value);
-    const first = low >> 32n;
-    const last = (low + span) >> 32n;
-    const reason = UncertaintyReason.upperHalfUnknown;
-    if (span === U64_MAX || last > U32_MAX) this.setBase(i, 0n, U64_MAX, reason);
-    else this.setBase(i, (first << 32n) | half, (last - first) << 32n, reason);
-  }
-
-  /** A counter write whose value is not known. */
-  setUnknownValue(i: number, reason: UncertaintyReason): void {
-    this.release(i);
-    this.setBase(i, 0n, U64_MAX, reason);
-    this.create(i);
-  }
-
   /** Stores an event type (already masked) with its unknown bits, without acting on it. */
   storeType(i: number, type: number, unknown: number, reason: UncertaintyReason): void {
     const { state } = this;
@@ -81,6 +48,14 @@ export class CounterBank extends BackingEvents {
     }
     state.type[i] = (type & ~unknown) >>> 0;
     state.typeUnknown[i] = unknown >>> 0;
+  }
+
+  /** A type write (semantics A.4); `type` is masked already. */
+  setType(i: number, type: number): void {
+    const same = this.rules.recreate === 'always' ? 0 : this.countsEvent(i, type & this.eventMask);
+    this.storeType(i, type, 0, UncertaintyReason.none);
+    if (same === 0) this.create(i);
+    else if (same === 2) this.maybeRetype(i);
   }
 
   /**
@@ -103,10 +78,18 @@ export class CounterBank extends BackingEvents {
   #tick(i: number, sure: boolean): void {
     const { state } = this;
     const base = state.base[i]!;
-    const span = state.baseSpan[i]!;
-    const next = BigInt.asUintN(this.width(i), base + 1n);
+    let span = state.baseSpan[i]!;
+    let next = BigInt.asUintN(this.width(i), base + 1n);
+    if (!this.rules.swIncrUnbacked) {
+      // An event may count beside: KVM looks at what it stores itself.
+      this.stored(i);
+    }
     if (!sure) this.setBase(i, base, addSpans(span, 1n), UncertaintyReason.gateUnknown);
     else if (span !== U64_MAX) state.base[i] = next;
+    if (!this.rules.swIncrUnbacked) {
+      next = BigInt.asUintN(this.width(i), this.low + 1n);
+      span = this.span;
+    }
     // The incremented value lies in [next, next + span]: did it become zero in its overflow width?
     const long = this.overflow64(i);
     if (!meetsZero(next, span, long === 1 && this.width(i) === 64 ? 64 : 32)) return;
@@ -130,25 +113,18 @@ export class CounterBank extends BackingEvents {
 
   // ---- writes that were perhaps done ---------------------------------------------------------------------------
 
-  /** The counter was perhaps written, with an unknown value. */
-  maybeRewrite(i: number, reason: UncertaintyReason): void {
-    this.setBase(i, 0n, U64_MAX, reason);
-    this.maybeRecreate(i);
-  }
-
-  /** The counter was perhaps set to zero (PMCR.C or P of an unknown write): the hull of zero and its value. */
-  maybeReset(i: number, reason: UncertaintyReason): void {
-    this.visible(i);
-    const top = this.low + this.span;
-    const wraps = top >= (this.width(i) === 32 ? U32_MAX : U64_MAX);
-    this.setBase(i, 0n, this.span === U64_MAX || wraps ? U64_MAX : top, reason);
-    this.maybeRecreate(i);
-  }
-
   /** The counter's type was perhaps replaced: the count goes on from here, of whatever event. */
   maybeRetype(i: number): void {
+    this.loseUpper(i);
     this.visible(i);
-    this.setBase(i, this.low, this.span, UncertaintyReason.countNotRecorded);
+    let { low, span } = this;
+    if (!this.rules.stopFolds && this.state.backing[i] !== Backing.none) {
+      // Or the count was lost: the value falls back by it.
+      this.countSinceCreation(i);
+      span = addSpans(span, addSpans(this.low, this.span));
+      low = BigInt.asUintN(64, low - this.low - this.span);
+    }
+    this.setBase(i, low, span, UncertaintyReason.countNotRecorded);
     this.maybeRecreate(i);
   }
 
@@ -158,9 +134,24 @@ export class CounterBank extends BackingEvents {
   overflow(i: number): void {
     this.countSinceCreation(i);
     const { low, span, attr } = this;
-    this.period(i, low, span);
-    this.arm(i, attr.samplePeriod, attr.periodKnown, low);
+    if (this.rules.rearm === 'fixed') this.#nextPeriod(i);
+    else {
+      this.period(i, low, span);
+      this.arm(i, attr.samplePeriod, attr.periodKnown, low);
+    }
     this.#overflowed(i, true);
+  }
+
+  /** perf goes on by itself: the next period begins where the last ended, or, a whole period late, now (early B.5). */
+  #nextPeriod(i: number): void {
+    const { state } = this;
+    if (state.periodKnown[i] === 0) return;
+    const period = state.period[i]!;
+    const end = BigInt.asUintN(64, state.armed[i]! + period);
+    const late = BigInt.asIntN(64, this.low - end);
+    if (this.span !== U64_MAX && late + this.span < period) state.armed[i] = end;
+    else if (this.span === 0n) state.armed[i] = this.low;
+    else state.periodKnown[i] = 0;
   }
 
   /** Between 0 and `times` overflows happened without a record. */
@@ -181,9 +172,13 @@ export class CounterBank extends BackingEvents {
 
   /** A read proved this visible value. */
   adoptValue(i: number, value: bigint): void {
+    const { state, perf } = this;
+    if (value > U32_MAX && this.cycleIs(i, CycleWidth.either)) {
+      state.misc[Misc.cycleWidth] = CycleWidth.wide;
+    }
     this.visible(i);
     if (this.span === 0n && this.low === value) return;
-    const { state, perf } = this;
+    this.loseUpper(i);
     let base = value;
     if (state.backing[i] === Backing.live && perf.countSpan(i) === 0n) {
       base = BigInt.asUintN(64, value - perf.countLow(i));
@@ -208,7 +203,8 @@ export class CounterBank extends BackingEvents {
     }
     state.counted[i] = BigInt.asUintN(64, state.counted[i]! + low + skip);
     // A 32-bit value does not say how often the count went round.
-    const turns = width === 64 ? 0n : span === U64_MAX ? U64_MAX : ((span - skip) >> 32n) << 32n;
+    const once = width === 64 && !this.cycleIs(i, CycleWidth.either);
+    const turns = once ? 0n : span === U64_MAX ? U64_MAX : ((span - skip) >> 32n) << 32n;
     state.countedSpan[i] = addSpans(state.countedSpan[i]!, turns);
   }
 
@@ -245,7 +241,8 @@ export class CounterBank extends BackingEvents {
       const gate = this.gate(i);
       if (gate === state.gate[i] || gate === 2) continue;
       if (gate === 1) this.enable(i);
-      else this.disable(i);
+      // An event that starts enabled may count with its gate closed.
+      else if (this.rules.created === 'gated') this.disable(i);
     }
   }
 
@@ -271,6 +268,7 @@ export class CounterBank extends BackingEvents {
   /** Everything about this counter becomes unknown; the host's perf is not told. */
   forget(i: number, reason: UncertaintyReason): void {
     const { state } = this;
+    if (i === CYCLE_COUNTER) state.misc[Misc.cycleWidth] = CycleWidth.either;
     this.setBase(i, 0n, U64_MAX, reason);
     this.storeType(i, 0, this.typeBits, reason);
     state.backing[i] = Backing.maybe;

@@ -1,8 +1,9 @@
 import { CYCLE_COUNTER, Evtyper, Pmcr, Userenr } from '../arch/arm64-bits.ts';
 import { PmuRegister } from '../arch/arm64-registers.ts';
+import { eventOfGeneric } from '../arch/perf-maps.ts';
 import { low32 } from './guest-write.ts';
 import type { BackingAttr } from './host-perf.ts';
-import { PMCR_STORED, type Pmuv3Core, SELECTOR } from './pmuv3-core.ts';
+import { type Pmuv3Core, SELECTOR } from './pmuv3-core.ts';
 import { Part } from './pmuv3-dispatch.ts';
 import { Slot } from './pmuv3-state.ts';
 import { UncertaintyReason } from './uncertainty.ts';
@@ -24,26 +25,26 @@ export function adoptRead(
   switch (register) {
     case PmuRegister.pmcr: {
       const before = registers.bit(Slot.pmcr, Pmcr.E);
-      registers.know(Slot.pmcr, PMCR_STORED, false);
+      registers.know(Slot.pmcr, core.pmcrStored, false);
       // C and P read as zero whatever is stored, and only the first run looks at them.
-      registers.know(Slot.pmcr, number & PMCR_STORED, true);
+      registers.know(Slot.pmcr, number & core.pmcrStored, true);
       if (before !== registers.bit(Slot.pmcr, Pmcr.E)) bank.regate(ALL_COUNTERS);
       break;
     }
     case PmuRegister.cntenset:
     case PmuRegister.cntenclr: {
       const changed = (number ^ core.state.value[Slot.cnten]!) | core.state.unknown[Slot.cnten]!;
-      registers.set(Slot.cnten, number, 0, none);
+      adoptSet(core, Slot.cnten, number);
       bank.regate(changed);
       break;
     }
     case PmuRegister.intenset:
     case PmuRegister.intenclr:
-      registers.set(Slot.inten, number, 0, none);
+      adoptSet(core, Slot.inten, number);
       break;
     case PmuRegister.ovsset:
     case PmuRegister.ovsclr:
-      registers.set(Slot.ovs, number, 0, none);
+      adoptSet(core, Slot.ovs, number);
       break;
     case PmuRegister.selr:
       registers.set(Slot.selr, number & SELECTOR, 0, none);
@@ -69,18 +70,41 @@ export function adoptRead(
   }
 }
 
+/** PMCNTEN, PMINTEN or PMOVS: what a read shows; bits that do not show stay. */
+function adoptSet(core: Pmuv3Core, slot: number, number: number): void {
+  const { registers, rules, state } = core;
+  const { none } = UncertaintyReason;
+  if (rules.setsCut === 'at-reset') registers.set(slot, number, 0, none);
+  else {
+    const hidden = ~core.validMask();
+    const { value, unknown, reason } = state;
+    const kept = (value[slot]! & hidden) | (number & ~hidden);
+    const why = reason[slot]! as UncertaintyReason;
+    registers.set(slot, kept, (unknown[slot]! & hidden) >>> 0, why);
+  }
+}
+
+/** The PMUv3 number a host event counts; −1 if that is not known. */
+function eventNumberOf({ type, config }: Readonly<BackingAttr>): number {
+  return type === undefined ? config : (eventOfGeneric(type, config) ?? -1);
+}
+
 /** Takes over what a recorded creation proves of a counter: event, filter, enables, value. */
 export function adoptCreation(core: Pmuv3Core, counter: number, attr: Readonly<BackingAttr>): void {
-  const { bank, registers, state } = core;
-  if (counter !== CYCLE_COUNTER && attr.config >= 0) {
+  const { bank, registers, state, rules } = core;
+  const number = eventNumberOf(attr);
+  const typed = counter !== CYCLE_COUNTER || rules.cycleEvent === 'as-typed';
+  if (typed && number >= 0) {
     const kept = state.type[counter]! & ~bank.eventMask;
     const open = state.typeUnknown[counter]! & ~bank.eventMask;
-    const type = (kept | (attr.config & bank.eventMask)) >>> 0;
+    const type = (kept | (number & bank.eventMask)) >>> 0;
     bank.storeType(counter, type, open >>> 0, UncertaintyReason.typeUnknown);
   }
   adoptFilter(core, counter, Evtyper.U, Evtyper.NSU, attr.excludeUser);
   adoptFilter(core, counter, Evtyper.P, Evtyper.NSK, attr.excludeKernel);
   bank.adoptBacking(counter, attr);
+  // An event that starts enabled whatever the gates tells nothing of them.
+  if (rules.created === 'enabled') return;
   const bit = 1 << counter;
   if (!attr.disabled) {
     registers.know(Slot.pmcr, Pmcr.E, true);

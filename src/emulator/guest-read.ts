@@ -1,8 +1,8 @@
 import { PmuRegister } from '../arch/arm64-registers.ts';
 import { U64_MAX } from '../domain/u64.ts';
-import { type Access, permitted } from './access-rules.ts';
+import { type Access, ignored, permitted } from './access-rules.ts';
 import type { AccessResult } from './pmuv3-config.ts';
-import { PMCR_STORED, type Pmuv3Core } from './pmuv3-core.ts';
+import type { Pmuv3Core } from './pmuv3-core.ts';
 import { Part } from './pmuv3-dispatch.ts';
 import { Slot } from './pmuv3-state.ts';
 import { U32_MAX } from './span.ts';
@@ -12,6 +12,7 @@ const CEID0_CHAIN = 1n << 30n;
 
 /** Answers a guest read (semantics A.2) into `out`, which is blank. */
 export function guestRead(core: Pmuv3Core, access: Access, part: number, out: AccessResult): void {
+  if (ignored(core, access.register)) return;
   if (!permitted(core, access, out)) return;
   switch (access.register) {
     case PmuRegister.pmcr:
@@ -19,15 +20,15 @@ export function guestRead(core: Pmuv3Core, access: Access, part: number, out: Ac
       break;
     case PmuRegister.cntenset:
     case PmuRegister.cntenclr:
-      readSlot(core, Slot.cnten, out);
+      readSet(core, Slot.cnten, out);
       break;
     case PmuRegister.intenset:
     case PmuRegister.intenclr:
-      readSlot(core, Slot.inten, out);
+      readSet(core, Slot.inten, out);
       break;
     case PmuRegister.ovsset:
     case PmuRegister.ovsclr:
-      readSlot(core, Slot.ovs, out);
+      readSet(core, Slot.ovs, out);
       break;
     case PmuRegister.selr:
       readSlot(core, Slot.selr, out);
@@ -66,10 +67,20 @@ function readSlot(core: Pmuv3Core, slot: number, out: AccessResult): void {
   if (unknown[slot] !== 0) out.unknownBits = BigInt(unknown[slot]!);
 }
 
+/** PMCNTEN, PMINTEN or PMOVS: only the bits of valid counters show. */
+function readSet(core: Pmuv3Core, slot: number, out: AccessResult): void {
+  readSlot(core, slot, out);
+  if (core.rules.setsCut === 'at-reset') return;
+  const valid = BigInt(core.validMask());
+  out.low &= valid;
+  out.unknownBits &= valid;
+}
+
 function readPmcr(core: Pmuv3Core, out: AccessResult): void {
   const { value, unknown } = core.state;
-  const open = core.config.pmcrUnknownMask | BigInt(unknown[Slot.pmcr]! & PMCR_STORED);
-  out.low = (core.pmcrHigh() | BigInt(value[Slot.pmcr]! & PMCR_STORED)) & ~open;
+  const { pmcrStored } = core;
+  const open = core.config.pmcrUnknownMask | BigInt(unknown[Slot.pmcr]! & pmcrStored);
+  out.low = (core.pmcrHigh() | BigInt(value[Slot.pmcr]! & pmcrStored)) & ~open;
   out.unknownBits = open;
 }
 

@@ -1,7 +1,7 @@
-import { Pmcr, Userenr } from '../arch/arm64-bits.ts';
+import { Userenr } from '../arch/arm64-bits.ts';
 import { SW_INCR } from '../arch/arm64-events.ts';
 import { PmuRegister } from '../arch/arm64-registers.ts';
-import { type Access, permitted } from './access-rules.ts';
+import { type Access, ignored, permitted } from './access-rules.ts';
 import type { AccessResult } from './pmuv3-config.ts';
 import { type Pmuv3Core, SELECTOR } from './pmuv3-core.ts';
 import { Slot } from './pmuv3-state.ts';
@@ -20,6 +20,7 @@ export function guestWrite(
   aarch32: boolean,
   out: AccessResult,
 ): void {
+  if (ignored(core, access.register)) return;
   if (!permitted(core, access, out)) return;
   const { register, index } = access;
   if (out.outcomeUnknown) {
@@ -50,9 +51,7 @@ export function guestWrite(
     case PmuRegister.xevtyper:
       if (target < 0) perhapsWrite(core, register, index, UncertaintyReason.selectorUnknown);
       else {
-        const type = (low32(value) & core.bank.typeMask) >>> 0;
-        core.bank.storeType(target, type, 0, UncertaintyReason.none);
-        core.bank.create(target);
+        core.bank.setType(target, (low32(value) & core.bank.typeMask) >>> 0);
       }
       break;
     default:
@@ -65,7 +64,7 @@ function writePlain(core: Pmuv3Core, register: PmuRegister, value: number): void
   const masked = (value & core.validMask()) >>> 0;
   switch (register) {
     case PmuRegister.pmcr:
-      core.handlePmcr((value & Pmcr.writable) | core.fixedLc());
+      core.handlePmcr((value & core.rules.pmcrWritable) | core.fixedLc());
       break;
     case PmuRegister.cntenset:
       registers.know(Slot.cnten, masked, true);
@@ -103,6 +102,7 @@ function writePlain(core: Pmuv3Core, register: PmuRegister, value: number): void
 /** A write that was done, of a value that is not known: what it touches becomes unknown. */
 export function writeUnknownValue(core: Pmuv3Core, register: PmuRegister, index: number): void {
   const { bank } = core;
+  if (ignored(core, register)) return;
   const reason = UncertaintyReason.valueNotRecorded;
   const target = core.targetIndex(register, index);
   switch (register) {
@@ -118,7 +118,8 @@ export function writeUnknownValue(core: Pmuv3Core, register: PmuRegister, index:
       if (target < 0) perhapsWrite(core, register, index, reason);
       else if (core.validIndex(target)) {
         bank.storeType(target, 0, bank.typeMask, reason);
-        bank.create(target);
+        if (core.rules.recreate === 'always') bank.create(target);
+        else bank.maybeRetype(target);
       }
       break;
     default:

@@ -12,6 +12,12 @@ export interface BackingAttr {
   /** False: the two excludes are only what is known of the type (a recorded attr always has true). */
   excludeKnown: boolean;
   disabled: boolean;
+  /** attr.type where it is not RAW (or the VM's own PMU): numbers of PERF_TYPE_HARDWARE or PERF_TYPE_HW_CACHE. */
+  type?: 'hardware' | 'hw-cache' | undefined;
+  /** exclude_hv; absent: true. */
+  excludeHv?: boolean;
+  /** precise_ip; absent: 0. */
+  precise?: number;
 }
 
 /** Where a perf event stands (semantics F.1), as far as KVM can tell states apart. */
@@ -43,4 +49,12 @@ export interface HostPerf {
    * Calls made in doubt may name a counter that has no event.
    */
   doubt(counter: number): void;
+}
+
+/** What KVM on x86 asks of perf besides (since event reuse, semantics C). */
+export interface PausablePerf extends HostPerf {
+  /** perf_event_pause with reset: the event is disabled and its count begins at 0 again. Read the count before. */
+  pause(counter: number): void;
+  /** perf_event_period: sets period and what is left of it. False: refused, nothing changed. */
+  setPeriod(counter: number, period: bigint): boolean;
 }

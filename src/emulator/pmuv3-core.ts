@@ -13,9 +13,6 @@ import { UncertaintyReason } from './uncertainty.ts';
 /** Bits of PMSELR that are ever used (semantics A.2). */
 export const SELECTOR = 0x1f;
 
-/** PMCR bits that are kept: C and P act and are gone (semantics A.6). */
-export const PMCR_STORED = Pmcr.writable & ~(Pmcr.C | Pmcr.P);
-
 const CYCLE_BIT = 0x8000_0000;
 
 /** State, counters and configuration of one vPMU, and the steps that several of its doors share. */
@@ -25,12 +22,15 @@ export class Pmuv3Core {
   readonly state = new Pmuv3State();
   readonly registers = new RegisterFile(this.state);
   readonly bank: CounterBank;
+  /** PMCR bits that are kept: C and P act and are gone (semantics A.6). */
+  readonly pmcrStored: number;
   config: Pmuv3Config;
   filter: EventFilter;
 
   constructor(config: Pmuv3Config, rules: Arm64RuleSet, perf: HostPerf) {
     this.rules = rules;
     this.perf = perf;
+    this.pmcrStored = rules.pmcrWritable & ~(Pmcr.C | Pmcr.P);
     this.bank = new CounterBank(this.state, this.registers, rules, perf);
     this.config = config;
     this.filter = new EventFilter(0);
@@ -41,7 +41,9 @@ export class Pmuv3Core {
     this.config = config;
     const space = config.hostPmuVer === PmuVersion.v3 ? Evtyper.eventV30 : Evtyper.event;
     this.filter = new EventFilter(space + 1);
-    for (const range of config.eventFilter ?? []) this.filter.add(range, false);
+    if (this.rules.eventFilter) {
+      for (const range of config.eventFilter ?? []) this.filter.add(range, false);
+    }
     this.state.misc[Misc.n] = config.pmcrN;
     this.bank.configure(config, this.filter);
   }
@@ -66,6 +68,17 @@ export class Pmuv3Core {
     act(CYCLE_COUNTER);
   }
 
+  /** Bits that PMCNTEN, PMINTEN and PMOVS can hold: under `setsCut: 'at-use'` more than a guest sees. */
+  setMask(): number {
+    return this.rules.setsCut === 'at-reset' ? this.validMask() : 0xffff_ffff;
+  }
+
+  /** Every counter that PMCR.P and a vCPU reset reach, but for the cycle counter. */
+  eachReset(act: (i: number) => void): void {
+    const end = this.rules.resetReaches === 'all' ? CYCLE_COUNTER : this.n;
+    for (let i = 0; i < end; i++) act(i);
+  }
+
   /** Bits 31:8 of PMCR reads. */
   pmcrHigh(): bigint {
     const identity = this.rules.pmcrIdentity === 'host' ? this.config.pmcrIdentity : 0n;
@@ -74,7 +87,7 @@ export class Pmuv3Core {
 
   /** PMCR.LC is fixed to 1 for a guest without AArch32 EL0. */
   fixedLc(): number {
-    return this.config.el0Aarch32 ? 0 : Pmcr.LC;
+    return this.config.el0Aarch32 || !this.rules.lcFixedWithoutAarch32 ? 0 : Pmcr.LC;
   }
 
   /** Index an access reaches; −1 if it goes through a PMSELR that is not known. */
@@ -103,14 +116,15 @@ export class Pmuv3Core {
     const { bank, registers, state } = this;
     const dropLp = this.rules.lpDroppedBelow35 && !isV3p5(this.config.pmuVer);
     const value = dropLp ? written & ~Pmcr.LP : written;
-    registers.set(Slot.pmcr, value & PMCR_STORED, 0, UncertaintyReason.none);
-    const enabled = state.value[Slot.cnten]!;
-    const open = state.unknown[Slot.cnten]!;
+    registers.set(Slot.pmcr, value & this.pmcrStored, 0, UncertaintyReason.none);
+    const used = this.rules.setsCut === 'at-reset' ? -1 : this.validMask();
+    const enabled = state.value[Slot.cnten]! & used;
+    const open = state.unknown[Slot.cnten]! & used;
     if ((value & Pmcr.E) !== 0) bank.enableMask(enabled, open);
-    else bank.disableMask(enabled | open);
+    else bank.disableMask(this.rules.pmcrDisables === 'valid' ? this.validMask() : enabled | open);
     if ((value & Pmcr.C) !== 0) bank.setValue(CYCLE_COUNTER, 0n, false);
-    if ((value & Pmcr.P) === 0) return;
-    for (let i = 0; i < this.n; i++) bank.setValue(i, 0n, false);
+    if ((value & Pmcr.P) !== 0) this.eachReset((i) => bank.setValue(i, 0n, false));
+    if ((value & Pmcr.LC) !== 0 && this.rules.cycleWidth === '64-once-lc') bank.widenCycle();
   }
 
   /** KVM acts on a PMCR value that is not known, or perhaps does not act at all. */
@@ -118,10 +132,12 @@ export class Pmuv3Core {
     const { bank, registers, state } = this;
     const lc = this.fixedLc();
     const lp = this.rules.lpDroppedBelow35 && !isV3p5(this.config.pmuVer) ? Pmcr.LP : 0;
-    registers.set(Slot.pmcr, lc, PMCR_STORED & ~lc & ~lp, reason);
+    registers.set(Slot.pmcr, lc, this.pmcrStored & ~lc & ~lp, reason);
     const enabled = state.value[Slot.cnten]! | state.unknown[Slot.cnten]!;
-    this.eachValid((i) => bank.maybeReset(i, reason));
+    this.eachReset((i) => bank.maybeReset(i, reason));
+    bank.maybeReset(CYCLE_COUNTER, reason);
     bank.enableMask(0, enabled);
-    bank.maybeDisableMask(enabled);
+    bank.maybeDisableMask(this.rules.pmcrDisables === 'valid' ? this.validMask() : enabled);
+    if (this.rules.cycleWidth === '64-once-lc') bank.maybeWidenCycle();
   }
 }

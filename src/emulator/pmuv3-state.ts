@@ -1,7 +1,7 @@
 import { COUNTER_INDICES } from '../arch/arm64-bits.ts';
 
 /** Layout version of Pmuv3 snapshots: raise it with every change of this file or of a number stored in it. */
-export const PMUV3_STATE_VERSION = 1;
+export const PMUV3_STATE_VERSION = 2;
 
 /** Index of the plain registers in `value`, `unknown` and (by the same number) in `reason` and `since`. */
 export const Slot = { pmcr: 0, selr: 1, userenr: 2, cnten: 3, inten: 4, ovs: 5 } as const;
@@ -17,12 +17,29 @@ export const Backing = { none: 0, live: 1, maybe: 2 } as const;
 /** Whether that event is enabled. */
 export const Gate = { off: 0, on: 1, maybe: 2 } as const;
 
-/** Bits of `attrFlags`: what the live event was created with; `open`: the exclude bits were not known. */
-export const AttrBit = { excludeUser: 1, excludeKernel: 2, wide: 4, open: 8 } as const;
+/**
+ * Bits of `attrFlags`: what the live event was created with; `open`: the exclude bits were not known; `hardware`,
+ * `hwCache`: `config` is a number of that perf type, not a PMUv3 event number.
+ */
+export const AttrBit = {
+  excludeUser: 1,
+  excludeKernel: 2,
+  wide: 4,
+  open: 8,
+  hardware: 16,
+  hwCache: 32,
+} as const;
 
 /** Small numbers in `misc`. */
-export const Misc = { n: 0, irqLevel: 1, irqPending: 2, hasRun: 3 } as const;
+export const Misc = { n: 0, irqLevel: 1, irqPending: 2, hasRun: 3, cycleWidth: 4 } as const;
 const MISC = 8;
+
+/**
+ * `misc[cycleWidth]` for rule sets whose cycle counter shows 32 bits until PMCR.LC was written.
+ * `narrow`: 32 shown, the base holds all 64. `wide`: 64 shown. `either`: one of the two; base and count make the shown
+ * value as long as their sum stays below 2^32. `narrowLow`: 32 shown, the base holds only those.
+ */
+export const CycleWidth = { narrow: 0, wide: 1, either: 2, narrowLow: 3 } as const;
 
 /** `irqLevel` when the last level told to the vGIC is not known. */
 export const LEVEL_UNKNOWN = 2;
@@ -48,7 +65,7 @@ export class Pmuv3State {
   readonly unknown: Uint32Array;
   readonly type: Uint32Array;
   readonly typeUnknown: Uint32Array;
-  /** Event number the live event was created with, −1 unknown. */
+  /** attr.config of the live event, −1 unknown. */
   readonly config: Int32Array;
   readonly backing: Uint8Array;
   readonly gate: Uint8Array;

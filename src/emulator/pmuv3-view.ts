@@ -42,6 +42,8 @@ export interface CounterView {
   readonly eventEnabled: boolean | undefined;
   /** What the event was created with; undefined without an event (or if not known). */
   readonly eventConfig: number | undefined;
+  /** perf's type of `eventConfig`; undefined: a PMUv3 event number. */
+  readonly eventType: 'hardware' | 'hw-cache' | undefined;
   readonly excludeUser: boolean;
   readonly excludeKernel: boolean;
   /** Its present sample period. */
@@ -87,6 +89,11 @@ function eventEnabled(backing: number, gate: number): boolean | undefined {
   return backing === Backing.live && gate === Gate.on ? true : undefined;
 }
 
+function eventType(flags: number): 'hardware' | 'hw-cache' | undefined {
+  if ((flags & AttrBit.hardware) !== 0) return 'hardware';
+  return (flags & AttrBit.hwCache) !== 0 ? 'hw-cache' : undefined;
+}
+
 /** Builds the view of counter i without changing anything. */
 export function counterView(
   i: number,
@@ -122,22 +129,24 @@ export function counterView(
     hasEvent: backing === Backing.maybe ? undefined : backing === Backing.live,
     eventEnabled: eventEnabled(backing, state.gate[i]!),
     eventConfig: backing === Backing.none || state.config[i]! < 0 ? undefined : state.config[i]!,
+    eventType: backing === Backing.none ? undefined : eventType(state.attrFlags[i]!),
     excludeUser: (state.attrFlags[i]! & AttrBit.excludeUser) !== 0,
     excludeKernel: (state.attrFlags[i]! & AttrBit.excludeKernel) !== 0,
     period: backing === Backing.none || state.periodKnown[i] === 0 ? undefined : state.period[i]!,
   };
 }
 
-/** Builds the views of the plain registers. `pmcrHigh`: bits 31:8 of PMCR. */
+/** Builds the views of the plain registers. `pmcrHigh`: bits 31:8 of PMCR; `sets`: bits that show of the sets. */
 export function registerViews(
   state: Pmuv3State,
   pmcrHigh: bigint,
   pmcrUnknown: bigint,
+  sets: number,
 ): RegisterView[] {
   const views: RegisterView[] = [];
   for (let slot = 0; slot < SLOTS; slot++) {
     const isPmcr = slot === Slot.pmcr;
-    const hidden = isPmcr ? ~(Pmcr.P | Pmcr.C) : -1;
+    const hidden = isPmcr ? ~(Pmcr.P | Pmcr.C) : slot >= Slot.cnten ? sets : -1;
     const open = BigInt((state.unknown[slot]! & hidden) >>> 0) | (isPmcr ? pmcrUnknown : 0n);
     const value = BigInt((state.value[slot]! & hidden) >>> 0) | (isPmcr ? pmcrHigh : 0n);
     const reason = state.reason[slot]! as UncertaintyReason;

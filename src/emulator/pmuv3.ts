@@ -1,6 +1,6 @@
-import { CYCLE_COUNTER, Pmcr, Userenr } from '../arch/arm64-bits.ts';
+import { Pmcr, Userenr } from '../arch/arm64-bits.ts';
 import { PmuRegister } from '../arch/arm64-registers.ts';
-import { type Arm64RuleSet, RESET_UNKNOWN } from '../arch/arm64-rules.ts';
+import type { Arm64RuleSet } from '../arch/arm64-rules.ts';
 import { RegisterSpace } from '../domain/event-kind.ts';
 import { U64_MAX } from '../domain/u64.ts';
 import type { Access } from './access-rules.ts';
@@ -10,11 +10,14 @@ import { guestRead } from './guest-read.ts';
 import { guestWrite, low32, writeUnknownValue } from './guest-write.ts';
 import type { BackingAttr, HostPerf } from './host-perf.ts';
 import type { AccessResult, Pmuv3Config } from './pmuv3-config.ts';
-import { PMCR_STORED, Pmuv3Core, SELECTOR } from './pmuv3-core.ts';
+import { Pmuv3Core, SELECTOR } from './pmuv3-core.ts';
 import { dispatch, indexOf, PART_MASK, Part, registerOf } from './pmuv3-dispatch.ts';
 import { LEVEL_UNKNOWN, Misc, Slot } from './pmuv3-state.ts';
 import { type CounterView, counterView, type RegisterView, registerViews } from './pmuv3-view.ts';
 import { UncertaintyReason } from './uncertainty.ts';
+import { resetVcpu } from './vcpu-reset.ts';
+
+const ENXIO = 6;
 
 /**
  * The arm64 PMUv3 of one vCPU as KVM emulates it over perf (semantics A). Deterministic and without I/O: guest accesses
@@ -30,6 +33,7 @@ export class Pmuv3 {
     index: 0,
     isWrite: false,
     wideForm: false,
+    highHalf: false,
     el: 1,
   };
 
@@ -110,6 +114,7 @@ export class Pmuv3 {
     access.index = indexOf(entry);
     access.isWrite = isWrite;
     access.wideForm = space === RegisterSpace.cp15 && (entry & PART_MASK) === Part.full;
+    access.highHalf = (entry & PART_MASK) === Part.high;
     access.el = el;
     return access;
   }
@@ -195,8 +200,9 @@ export class Pmuv3 {
     let open =
       (value[Slot.ovs]! | unknown[Slot.ovs]!) & (value[Slot.inten]! | unknown[Slot.inten]!);
     if (rules.levelNeedsEnable) {
-      sure &= value[Slot.cnten]!;
-      open &= value[Slot.cnten]! | unknown[Slot.cnten]!;
+      const valid = this.#core.validMask();
+      sure &= value[Slot.cnten]! & valid;
+      open &= (value[Slot.cnten]! | unknown[Slot.cnten]!) & valid;
     }
     if (e === 0 || open === 0) return 0;
     return e === 1 && sure !== 0 ? 1 : undefined;
@@ -217,33 +223,18 @@ export class Pmuv3 {
 
   /** The vCPU has just been made: no events, never run, registers at reset. */
   newVcpu(): void {
-    for (let i = 0; i < 32; i++) this.#core.bank.clear(i);
+    const { bank } = this.#core;
+    for (let i = 0; i < 32; i++) {
+      bank.clear(i);
+      bank.setBase(i, 0n, 0n, UncertaintyReason.none);
+    }
     this.setHasRun(false);
     this.vcpuReset();
   }
 
   /** KVM resets the vCPU: events of valid counters are released, registers take their reset values (semantics A.2). */
   vcpuReset(): void {
-    const { bank, config, registers, rules, state } = this.#core;
-    this.#core.eachValid((i) => bank.stop(i));
-    const { none } = UncertaintyReason;
-    const poison = low32(RESET_UNKNOWN);
-    const valid = this.#core.validMask();
-    const lc = config.el0Aarch32 ? 0 : Pmcr.LC;
-    registers.set(Slot.pmcr, rules.pmcrResetLow | lc, 0, none);
-    registers.set(Slot.selr, poison & SELECTOR, 0, none);
-    registers.set(Slot.userenr, 0, 0, none);
-    registers.set(Slot.cnten, poison & valid, 0, none);
-    registers.set(Slot.inten, poison & valid, 0, none);
-    registers.set(Slot.ovs, poison & valid, 0, none);
-    const mask = rules.typeResetMask === 'as-written' ? bank.typeMask : rules.typeResetMask;
-    for (let i = 0; i < CYCLE_COUNTER; i++) {
-      bank.setBase(i, BigInt.asUintN(32, RESET_UNKNOWN), 0n, none);
-      bank.storeType(i, (poison & mask) >>> 0, 0, none);
-    }
-    bank.setBase(CYCLE_COUNTER, RESET_UNKNOWN, 0n, none);
-    bank.storeType(CYCLE_COUNTER, 0, 0, none);
-    state.misc[Misc.irqPending] = 0;
+    resetVcpu(this.#core);
   }
 
   /** What the first run does: acts on the stored PMCR, then trims CNTEN, INTEN, OVS (rule set fields). */
@@ -275,7 +266,7 @@ export class Pmuv3 {
     const fits = state.misc[Misc.hasRun] === 0 && n <= (config.hostCounters ?? config.pmcrN);
     if (!limited || fits) state.misc[Misc.n] = n;
     const lc = limited ? this.#core.fixedLc() : 0;
-    registers.set(Slot.pmcr, (number & Pmcr.writable) | lc, 0, UncertaintyReason.none);
+    registers.set(Slot.pmcr, (number & rules.pmcrWritable) | lc, 0, UncertaintyReason.none);
   }
 
   /** The VMM sets a counter: the stored value changes, the event (if any) stays. */
@@ -285,6 +276,7 @@ export class Pmuv3 {
 
   /** KVM_ARM_VCPU_PMU_V3_FILTER: 0, or the negative errno KVM returns. */
   setEventFilter(range: EventFilterRange): number {
+    if (!this.#core.rules.eventFilter) return -ENXIO;
     return this.#core.filter.add(range, this.#core.state.misc[Misc.hasRun] === 1);
   }
 
@@ -303,10 +295,9 @@ export class Pmuv3 {
 
   #forgetAll(reason: UncertaintyReason): void {
     const { bank, registers, state } = this.#core;
-    const valid = this.#core.validMask();
+    const valid = this.#core.setMask();
     const lc = this.#core.fixedLc();
-    const stored = state.misc[Misc.hasRun] === 0 ? Pmcr.writable : PMCR_STORED;
-    registers.set(Slot.pmcr, lc, stored & ~lc, reason);
+    registers.set(Slot.pmcr, lc, this.#storedPmcr() & ~lc, reason);
     registers.set(Slot.selr, 0, SELECTOR, reason);
     registers.set(Slot.userenr, 0, Userenr.mask, reason);
     registers.set(Slot.cnten, 0, valid, reason);
@@ -317,18 +308,23 @@ export class Pmuv3 {
     state.misc[Misc.irqPending] = 0;
   }
 
+  /** Bits that PMCR can hold: C and P stay as they were stored until the first run looks at them. */
+  #storedPmcr(): number {
+    const { pmcrStored, rules, state } = this.#core;
+    return state.misc[Misc.hasRun] === 0 ? rules.pmcrWritable : pmcrStored;
+  }
+
   /** Makes one register (or counter, or event type) unknown, for instance because the VMM may have set it. */
   forgetRegister(code: number, space: RegisterSpace, reason: UncertaintyReason): void {
-    const { bank, registers, state } = this.#core;
+    const { bank, registers } = this.#core;
     const entry = dispatch(code, space);
     const register = registerOf(entry);
     const target = this.#core.targetIndex(register, indexOf(entry));
-    const valid = this.#core.validMask();
+    const valid = this.#core.setMask();
     switch (register) {
       case PmuRegister.pmcr: {
         const lc = this.#core.fixedLc();
-        const stored = state.misc[Misc.hasRun] === 0 ? Pmcr.writable : PMCR_STORED;
-        registers.set(Slot.pmcr, lc, stored & ~lc, reason);
+        registers.set(Slot.pmcr, lc, this.#storedPmcr() & ~lc, reason);
         break;
       }
       case PmuRegister.selr:
@@ -388,6 +384,7 @@ export class Pmuv3 {
   /** The plain registers for display; changes nothing. */
   registerViews(): RegisterView[] {
     const { config, state } = this.#core;
-    return registerViews(state, this.#core.pmcrHigh(), config.pmcrUnknownMask);
+    const shown = this.#core.rules.setsCut === 'at-reset' ? -1 : this.#core.validMask();
+    return registerViews(state, this.#core.pmcrHigh(), config.pmcrUnknownMask, shown);
   }
 }

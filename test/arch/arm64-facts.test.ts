@@ -5,6 +5,8 @@ import {
   arm64Event,
   arm64EventByName,
   arm64EventLabel,
+  arm64EventNames,
+  perfEventStem,
 } from '../../src/arch/arm64-events.ts';
 import {
   exceptionClassByName,
@@ -12,6 +14,8 @@ import {
   exitTypeName,
 } from '../../src/arch/arm64-exits.ts';
 import { ARM64_RULE_SETS } from '../../src/arch/arm64-rules.ts';
+import { samePerfEvent } from '../../src/arch/perf-generic.ts';
+import { draftHostEvent, eventOfGeneric, perfCacheName } from '../../src/arch/perf-maps.ts';
 import { arm64RuleSet, ruleSetForKernel, ruleSets } from '../../src/arch/rule-sets.ts';
 
 describe('arm64 events', () => {
@@ -60,8 +64,88 @@ describe('arm64 events', () => {
     ['0x1e', 0x1e],
     ['nonsense', undefined],
     ['r12345', undefined],
+    ['L1-dcache-load-misses', 0x03],
+    ['l1-dcache-loads', 0x04],
+    ['branch-loads', 0x12],
+    ['dTLB-load-misses', 0x05],
+    ['iTLB-loads', 0x26],
+    ['LLC-load-misses', 0x37],
+    ['LLC-prefetches', undefined],
+    ['ref-cycles', undefined],
   ])('%s is %s', (text, number) => {
     expect(arm64EventByName(text)).toBe(number);
+  });
+});
+
+describe('perf names', () => {
+  it('of an event number are all that perf takes for it', () => {
+    expect(arm64EventNames(0x11)).toEqual(['CPU_CYCLES', 'cycles', 'cpu-cycles']);
+    expect(arm64EventNames(0x10)).toEqual([
+      'BR_MIS_PRED',
+      'branch-misses',
+      'branch-load-misses',
+      'branch-store-misses',
+    ]);
+    expect(arm64EventNames(0x25)).toEqual(['L1D_TLB', 'dTLB-loads']);
+    expect(arm64EventNames(0xc0de)).toEqual([]);
+  });
+
+  it('lead back to the number', () => {
+    for (const { number } of ARM64_EVENTS) {
+      for (const name of arm64EventNames(number))
+        expect([name, arm64EventByName(name)]).toEqual([name, number]);
+    }
+  });
+
+  it.each([
+    [0x0, 'L1-dcache-loads'],
+    [0x1_0000, 'L1-dcache-load-misses'],
+    [0x1_0100, 'L1-dcache-store-misses'],
+    [0x200, 'L1-dcache-prefetches'],
+    [0x5, 'branch-loads'],
+    [0x1_0002, 'LLC-load-misses'],
+    [0x1_0003, 'dTLB-load-misses'],
+    [0x7, undefined],
+    [0x300, undefined],
+    [0x2_0000, undefined],
+  ])('of the cache config %i is %s', (config, name) => {
+    expect(perfCacheName(config)).toBe(name);
+  });
+
+  it('are cut of their modifiers', () => {
+    expect(
+      ['cycles:Gu', 'armv8_pmuv3/inst_retired/uH', 'cycles', 'a/b/'].map(perfEventStem),
+    ).toEqual(['cycles', 'armv8_pmuv3/inst_retired/', 'cycles', 'a/b/']);
+  });
+});
+
+describe('the maps of the 2015 draft', () => {
+  it('name a host event for the numbers they list, the first match winning', () => {
+    const numbers = [0x11, 0x08, 0x04, 0x03, 0x10, 0x12];
+    expect(
+      numbers.map((number) => [draftHostEvent(number)!.type, draftHostEvent(number)!.config]),
+    ).toEqual([
+      ['hardware', 0],
+      ['hardware', 1],
+      ['hardware', 2],
+      ['hardware', 3],
+      ['hardware', 5],
+      ['hw-cache', 5],
+    ]);
+    for (let number = 0; number < 0x400; number++) {
+      const event = draftHostEvent(number);
+      expect(event !== undefined).toBe(numbers.includes(number));
+      if (event !== undefined) expect(eventOfGeneric(event.type, event.config)).toBe(number);
+    }
+  });
+
+  it('say that a cache config wider than an event number is a cache event', () => {
+    expect([samePerfEvent(0x03, 0x1_0000), samePerfEvent(0x04, 0x1_0000)]).toEqual([true, false]);
+    expect([samePerfEvent(0x11, 0), samePerfEvent(0x08, 0x08), samePerfEvent(0x08, 1)]).toEqual([
+      true,
+      true,
+      true,
+    ]);
   });
 });
 
@@ -100,15 +184,19 @@ describe('exits', () => {
 describe('rule sets', () => {
   it('are listed with their sources, and a row that is not run says why', () => {
     expect(
-      [...ruleSets()].map(([name, info]) => [name, info.selectable, info.missing !== undefined]),
+      [...ruleSets()]
+        .filter(([, info]) => info.arch === 'arm64' && info.selectable)
+        .map(([name, info]) => [name, info.selectable, info.missing !== undefined]),
     ).toEqual([
-      ['arm64-kvm-4.6', false, true],
+      ['arm64-kvm-2015', true, false],
+      ['arm64-kvm-4.6', true, false],
+      ['arm64-kvm-4.14', true, false],
       ['arm64-kvm-6.1', true, false],
       ['arm64-kvm-6.12', true, false],
     ]);
     for (const info of ruleSets().values()) expect(info.sources.length).toBeGreaterThan(0);
     expect(arm64RuleSet('arm64-kvm-6.1')?.name).toBe('arm64-kvm-6.1');
-    expect(arm64RuleSet('arm64-kvm-4.6')).toBeUndefined();
+    expect(arm64RuleSet('arm64-kvm-4.6')?.name).toBe('arm64-kvm-4.6');
     expect(arm64RuleSet('arm64-kvm-9')).toBeUndefined();
   });
 
@@ -121,16 +209,20 @@ describe('rule sets', () => {
     ['6.15.3', 'arm64-kvm-6.12', false],
     ['7.0.0-rc1', 'arm64-kvm-6.12', false],
     ['5.15.0', 'arm64-kvm-6.1', false],
-    ['4.19.0-25-arm64', 'arm64-kvm-6.1', false],
+    ['5.3.0', 'arm64-kvm-6.1', false],
+    ['5.2.9', 'arm64-kvm-4.14', false],
+    ['4.19.0-25-arm64', 'arm64-kvm-4.14', false],
+    ['4.9.337', 'arm64-kvm-4.6', false],
+    ['4.6.7', 'arm64-kvm-4.6', false],
   ])('%s: %s, checked %s', (release, name, exact) => {
     const choice = ruleSetForKernel(release)!;
     expect([choice.rules.name, choice.exact]).toEqual([name, exact]);
     expect(choice.reason.includes('guess')).toBe(!exact);
   });
 
-  it('say of old kernels what the nearest rules miss', () => {
-    expect(ruleSetForKernel('5.2.9')!.reason).toContain('stale sample period');
-    expect(ruleSetForKernel('5.3.0')!.reason).not.toContain('stale sample period');
+  it('say of old kernels that nothing checked their rules', () => {
+    expect(ruleSetForKernel('5.2.9')!.reason).toContain('checked against no recording');
+    expect(ruleSetForKernel('5.3.0')!.reason).not.toContain('checked against no recording');
     expect(ruleSetForKernel('not a release')).toBeUndefined();
   });
 
@@ -143,7 +235,9 @@ describe('rule sets', () => {
         rules.pmcrResetLow,
       ]),
     ).toEqual([
-      ['arm64-kvm-4.6', 'adjust-fold', true, 0xac],
+      ['arm64-kvm-2015', 'adjust-keep', true, 0x2c],
+      ['arm64-kvm-4.6', 'adjust-keep', true, 0x2c],
+      ['arm64-kvm-4.14', 'adjust-keep', true, 0x2c],
       ['arm64-kvm-6.1', 'adjust-fold', false, 0xac],
       ['arm64-kvm-6.12', 'release-assign', true, 0],
     ]);

@@ -9,13 +9,17 @@ export interface PerfCall {
   period?: string;
   xu?: number;
   xk?: number;
+  /** perf's type, where it is not RAW; exclude_hv, where it is not set. */
+  type?: 'hardware' | 'hw-cache';
+  xhv?: number;
   disabled?: number;
   state?: EventState;
   err?: number;
 }
 
 interface FakeEvent {
-  config: number;
+  /** The PMUv3 number it counts. */
+  number: number;
   excludeUser: boolean;
   excludeKernel: boolean;
   period: bigint;
@@ -26,6 +30,18 @@ interface FakeEvent {
   enabled: boolean;
 }
 
+/** PMUv3 numbers of the generic events KVM ever asked for, by perf's numbers. */
+const GENERIC = {
+  hardware: new Map([
+    [0, 0x11],
+    [1, 0x08],
+    [2, 0x04],
+    [3, 0x03],
+    [5, 0x10],
+  ]),
+  'hw-cache': new Map([[5, 0x12]]),
+};
+
 export const hex = (value: bigint | number): string => `0x${value.toString(16)}`;
 
 /** The fake perf of the conformance vectors: counts exactly, never multiplexes, fails when told to. */
@@ -33,8 +49,12 @@ export class FakePerf implements HostPerf {
   calls: PerfCall[] = [];
   createFails = 0;
   placeFails = 0;
-  /** The vPMU's overflow callback; returns the new sample period. */
-  onOverflow: (counter: number) => bigint = () => 0n;
+  /** The vPMU's overflow callback; returns the new sample period, undefined to go on with the old one. */
+  onOverflow: (counter: number) => bigint | undefined = () => 0n;
+  /** Periods stay: a burst of events is cut short rather than to overflow millions of times. */
+  selfRearms = false;
+  /** Events that really happened in the last `hardware`. */
+  happened = 0n;
   readonly events = new Map<number, FakeEvent>();
   /** Everything a counter's events ever counted. */
   readonly totals = new Map<number, bigint>();
@@ -50,6 +70,8 @@ export class FakePerf implements HostPerf {
       xk: Number(attr.excludeKernel),
       disabled: Number(attr.disabled),
     };
+    if (attr.type !== undefined) call.type = attr.type;
+    if (attr.excludeHv === false) call.xhv = 0;
     this.calls.push(call);
     if (this.createFails > 0) {
       this.createFails--;
@@ -57,7 +79,8 @@ export class FakePerf implements HostPerf {
       return false;
     }
     const event: FakeEvent = {
-      config: attr.config,
+      number:
+        attr.type === undefined ? attr.config : (GENERIC[attr.type].get(attr.config) ?? Number.NaN),
       excludeUser: attr.excludeUser,
       excludeKernel: attr.excludeKernel,
       period: attr.samplePeriod,
@@ -117,11 +140,20 @@ export class FakePerf implements HostPerf {
   }
 
   /** The guest causes n events at exception level el; returns the number of overflow callbacks. */
-  hardware(number: number, el: number, n: bigint, skid: bigint): bigint {
+  hardware(number: number, el: number, wanted: bigint, skid: bigint): bigint {
     let overflows = 0n;
-    for (const [counter, event] of [...this.events].sort(([a], [b]) => a - b)) {
-      const excluded = el === 0 ? event.excludeUser : el === 1 ? event.excludeKernel : true;
-      if (event.state !== 'active' || event.config !== number || excluded) continue;
+    const counting = [...this.events]
+      .sort(([a], [b]) => a - b)
+      .filter(([, event]) => {
+        const excluded = el === 0 ? event.excludeUser : el === 1 ? event.excludeKernel : true;
+        return event.state === 'active' && event.number === number && !excluded;
+      });
+    let n = wanted;
+    for (const [, { period }] of counting) {
+      if (this.selfRearms && period !== 0n && n > 50n * period) n = 50n * period;
+    }
+    this.happened = n;
+    for (const [counter, event] of counting) {
       const add = (count: bigint): void => {
         event.count += count;
         this.totals.set(counter, (this.totals.get(counter) ?? 0n) + count);
@@ -134,8 +166,11 @@ export class FakePerf implements HostPerf {
         rest -= late;
         add(late);
         overflows++;
-        event.period = this.onOverflow(counter);
-        event.left = event.period;
+        const period = this.onOverflow(counter);
+        if (period !== undefined) event.period = period;
+        // perf keeps the phase, unless a whole period was missed.
+        const kept = period === undefined && late < event.period;
+        event.left = kept ? event.period - late : event.period;
       }
       add(rest);
       if (event.period !== 0n) event.left -= rest;

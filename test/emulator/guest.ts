@@ -1,4 +1,3 @@
-import { ARM64_KVM_6_1, ARM64_KVM_6_12, type Arm64RuleSet } from '../../src/arch/arm64-rules.ts';
 import { RegisterSpace } from '../../src/domain/event-kind.ts';
 import { Pmuv3 } from '../../src/emulator/pmuv3.ts';
 import {
@@ -7,19 +6,16 @@ import {
   type Pmuv3Config,
 } from '../../src/emulator/pmuv3-config.ts';
 import { FakePerf, hex } from './fake-perf.ts';
-import { codeOf } from './programs.ts';
-import type { Form } from './reference.ts';
+import { codeOf, RULES } from './programs.ts';
+import type { Form, Kernel } from './reference.ts';
 
-export const RULES: Record<'6.1' | '6.12', Arm64RuleSet> = {
-  '6.1': ARM64_KVM_6_1,
-  '6.12': ARM64_KVM_6_12,
-};
+export { RULES } from './programs.ts';
 
 /** The machine of the S5 recordings: PMUv3p5 host with 6 event counters; a 6.1 guest sees PMUv3p4. */
-export function machine(kernel: '6.1' | '6.12', changes: Partial<Pmuv3Config> = {}): Pmuv3Config {
+export function machine(kernel: Kernel, changes: Partial<Pmuv3Config> = {}): Pmuv3Config {
   return {
     pmcrN: 6,
-    pmuVer: kernel === '6.1' ? 5 : 6,
+    pmuVer: kernel === '6.12' ? 6 : 5,
     hostPmuVer: 6,
     el0Aarch32: true,
     el2: false,
@@ -41,12 +37,14 @@ export class Guest {
   readonly pmu: Pmuv3;
   readonly out: AccessResult = accessResult();
 
-  constructor(kernel: '6.1' | '6.12', changes: Partial<Pmuv3Config> = {}) {
+  constructor(kernel: Kernel, changes: Partial<Pmuv3Config> = {}) {
     this.pmu = new Pmuv3(machine(kernel, changes), RULES[kernel], this.perf);
     this.pmu.newVcpu();
+    const fixed = RULES[kernel].rearm === 'fixed';
+    this.perf.selfRearms = fixed;
     this.perf.onOverflow = (counter) => {
       this.pmu.overflow(counter);
-      return this.pmu.counterView(counter).period!;
+      return fixed ? undefined : this.pmu.counterView(counter).period!;
     };
   }
 

@@ -1,9 +1,19 @@
 import fc from 'fast-check';
 import { sysregCode } from '../../src/arch/arm64-registers.ts';
 import { ARM64_KVM_6_1, ARM64_KVM_6_12, type Arm64RuleSet } from '../../src/arch/arm64-rules.ts';
+import { ARM64_KVM_4_6, ARM64_KVM_4_14, ARM64_KVM_2015 } from '../../src/arch/arm64-rules-early.ts';
 import { RegisterSpace } from '../../src/domain/event-kind.ts';
+import type { HostPerf } from '../../src/emulator/host-perf.ts';
 import type { Pmuv3Config } from '../../src/emulator/pmuv3-config.ts';
-import { encoding, type Form, type Kernel, type ReferenceSetup } from './reference.ts';
+import {
+  encoding,
+  type Form,
+  type Kernel,
+  type PlainVpmu,
+  Reference,
+  type ReferenceSetup,
+} from './reference.ts';
+import { EarlyReference } from './reference-early.ts';
 
 /** One step of a random program. */
 export type Step =
@@ -16,7 +26,7 @@ export type Step =
   | { op: 'userPmcr'; value: bigint }
   | { op: 'filter'; base: number; count: number; allow: boolean };
 
-const EVENTS = [0x00, 0x08, 0x11, 0x1e, 0x04, 0x4004];
+const EVENTS = [0x00, 0x08, 0x11, 0x1e, 0x04, 0x4004, 0x12, 0xff];
 
 const small = fc.bigInt({ min: 0n, max: 0xffn });
 const nearWrap = fc.bigInt({ min: 0xffff_fff0n, max: 0x1_0000_0010n });
@@ -235,31 +245,51 @@ export function anyProgram(faults: boolean): fc.Arbitrary<Step[]> {
   return fc.array(block, { maxLength: 60, size: 'max' }).map((blocks) => blocks.flat());
 }
 
-/** A random machine. */
-export const anySetup: fc.Arbitrary<ReferenceSetup> = fc
-  .record({
-    kernel: fc.constantFrom<Kernel>('6.1', '6.12'),
-    n: fc.constantFrom(0, 2, 4, 6, 6, 31),
-    pmuVer: fc.constantFrom(1, 4, 5, 6, 6, 7),
-    hostPmuVer: fc.constantFrom(1, 5, 6),
-    aarch32: fc.boolean(),
-    el2: fc.boolean(),
-    el3: fc.boolean(),
-    ceid0: anything,
-    ceid1: anything,
-    identity: fc.constant(0x4101_0000n),
-  })
-  .map((setup) => ({
-    ...setup,
-    hostN: Math.max(setup.n, 6),
-    // KVM never shows a guest a later PMU than the host's.
-    hostPmuVer: Math.max(setup.pmuVer, setup.hostPmuVer),
-  }));
+export const RULES: Readonly<Record<Kernel, Arm64RuleSet>> = {
+  '2015': ARM64_KVM_2015,
+  '4.6': ARM64_KVM_4_6,
+  '4.14': ARM64_KVM_4_14,
+  '6.1': ARM64_KVM_6_1,
+  '6.12': ARM64_KVM_6_12,
+};
+
+const setupOf = (...kernels: Kernel[]): fc.Arbitrary<ReferenceSetup> =>
+  fc
+    .record({
+      kernel: fc.constantFrom<Kernel>(...kernels),
+      n: fc.constantFrom(0, 2, 4, 6, 6, 31),
+      pmuVer: fc.constantFrom(1, 4, 5, 6, 6, 7),
+      hostPmuVer: fc.constantFrom(1, 5, 6),
+      aarch32: fc.boolean(),
+      el2: fc.boolean(),
+      el3: fc.boolean(),
+      ceid0: anything,
+      ceid1: anything,
+      identity: fc.constant(0x4101_0000n),
+    })
+    .map((setup) => ({
+      ...setup,
+      hostN: Math.max(setup.n, 6),
+      // KVM never shows a guest a later PMU than the host's.
+      hostPmuVer: Math.max(setup.pmuVer, setup.hostPmuVer),
+    }));
+
+/** A random machine with a kernel that the recordings are of. */
+export const anySetup = setupOf('6.1', '6.12');
+
+/** A random machine with any rule set. */
+export const anyLineage = setupOf('2015', '4.6', '4.14', '6.1', '6.12');
+
+/** The plain vPMU of a machine. */
+export function plainVpmu(setup: ReferenceSetup, perf: HostPerf): PlainVpmu {
+  const early = setup.kernel !== '6.1' && setup.kernel !== '6.12';
+  return early ? new EarlyReference(setup, perf) : new Reference(setup, perf);
+}
 
 /** The machine in the model's terms. */
 export function modelOf(setup: ReferenceSetup): { config: Pmuv3Config; rules: Arm64RuleSet } {
   return {
-    rules: setup.kernel === '6.1' ? ARM64_KVM_6_1 : ARM64_KVM_6_12,
+    rules: RULES[setup.kernel],
     config: {
       pmcrN: setup.n,
       hostCounters: setup.hostN,

@@ -5,7 +5,7 @@ import type { HostPerf } from '../../src/emulator/host-perf.ts';
  * sharing nothing with src/ but the HostPerf interface: bigints, Maps, register names, one rule after the other.
  */
 
-export type Kernel = '6.1' | '6.12';
+export type Kernel = '2015' | '4.6' | '4.14' | '6.1' | '6.12';
 
 export interface ReferenceSetup {
   kernel: Kernel;
@@ -32,6 +32,30 @@ export interface Form {
   /** AArch32 access; `wide` the 64-bit form of PMCCNTR. */
   aa32: boolean;
   wide: boolean;
+}
+
+/** What a test asks of a plain vPMU, whichever rules it was written from. */
+export interface PlainVpmu {
+  readonly hasEvent: ReadonlySet<number>;
+  /** Sample period each counter's last event has. */
+  readonly periods: ReadonlyMap<number, bigint>;
+  n: number;
+  hasRun: boolean;
+  irqLevel: number;
+  irqPending: boolean;
+  /** Stored state by name: `PMCR`, `counter3`, `type31`. */
+  get(name: string): bigint;
+  value(counter: number): bigint;
+  reset(): void;
+  /** The new sample period; undefined: perf goes on with the old one by itself. */
+  overflow(counter: number): bigint | undefined;
+  level(): 0 | 1;
+  enter(): boolean;
+  exit(): boolean;
+  setPmcrByUser(value: bigint): void;
+  setFilter(base: number, count: number, allow: boolean): number;
+  refused(reg: string, write: boolean, form: Form): 'no' | 'undef' | 'warn';
+  access(reg: string, write: boolean, written: bigint, form: Form): Answer;
 }
 
 const M32 = 0xffff_ffffn;
@@ -73,7 +97,7 @@ export function encoding(reg: string): [number, number, number, number, number] 
   return fixed[reg]!;
 }
 
-export class Reference {
+export class Reference implements PlainVpmu {
   readonly stored = new Map<string, bigint>();
   readonly hasEvent = new Set<number>();
   readonly periods = new Map<number, bigint>();

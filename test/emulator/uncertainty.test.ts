@@ -775,6 +775,6 @@ describe('snapshots', () => {
   it('have the layout version their bytes were pinned with', () => {
     // If this changes, raise PMUV3_STATE_VERSION: checkpoints of older versions must not be read.
     const { pmu } = setUp('fresh');
-    expect([PMUV3_STATE_VERSION, pmu.snapshot().byteLength]).toEqual([1, 2734]);
+    expect([PMUV3_STATE_VERSION, pmu.snapshot().byteLength]).toEqual([2, 2734]);
   });
 });

@@ -41,7 +41,8 @@ export const COMMON_RULES: readonly TracepointRule[] = [
   {
     name: 'kvm_userspace_exit',
     kind: 'userspace-exit',
-    fields: { reason: 'code', errno: 'failed' },
+    // After an error the reason is that of the exit before: the kernel does not print it then.
+    fields: { reason: 'code', errno: 'failed-call' },
     text: ['reason KVM_EXIT_{*} ({reason})', 'reason {*} ({errno})'],
     source: 'include/trace/events/kvm.h (semantics G)',
   },
@@ -96,16 +97,8 @@ export const KEPT_BY_NAME: readonly string[] = [
     'kvm_forward_sysreg_trap',
     'kvm_inject_nested_exception',
   ],
-  ...['kvm_halt_poll_ns', 'kvm_ack_irq', 'kvm_set_irq', 'kvm_mmio', 'kvm_fpu', 'kvm_age_hva'],
-  ...[
-    'kvm_emulate_insn',
-    'kvm_inj_virq',
-    'kvm_cpuid',
-    'kvm_apic',
-    'kvm_apic_ipi',
-    'kvm_cr',
-    'kvm_eoi',
-  ],
+  ...['kvm_halt_poll_ns', 'kvm_ack_irq', 'kvm_set_irq', 'kvm_fpu', 'kvm_age_hva'],
+  ...['kvm_emulate_insn', 'kvm_inj_virq', 'kvm_apic_ipi', 'kvm_cr', 'kvm_eoi'],
   ...[
     'kvm_hypercall',
     'kvm_msi_set_irq',

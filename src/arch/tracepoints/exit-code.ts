@@ -70,3 +70,15 @@ export function exitName(code: number): string {
     `${space === ExitSpace.vmx ? 'VMX' : 'SVM'} 0x${(code & 0xffffff).toString(16)}`
   );
 }
+
+/** Reasons with which KVM_RUN returns to the VMM, by number (include/uapi/linux/kvm.h), without their prefix. */
+const USERSPACE =
+  'UNKNOWN EXCEPTION IO HYPERCALL DEBUG HLT MMIO IRQ_WINDOW_OPEN SHUTDOWN FAIL_ENTRY INTR SET_TPR TPR_ACCESS S390_SIEIC S390_RESET DCR NMI INTERNAL_ERROR OSI PAPR_HCALL S390_UCONTROL WATCHDOG S390_TSCH EPR SYSTEM_EVENT S390_STSI IOAPIC_EOI HYPERV ARM_NISV X86_RDMSR X86_WRMSR DIRTY_RING_FULL AP_RESET_HOLD X86_BUS_LOCK XEN RISCV_SBI RISCV_CSR NOTIFY LOONGARCH_IOCSR MEMORY_FAULT'.split(
+    ' ',
+  );
+
+/** `KVM_EXIT_IO`; a number nobody knows stays one. */
+export function userspaceExitName(reason: number): string {
+  const name = USERSPACE[reason];
+  return name === undefined ? `${reason}` : `KVM_EXIT_${name}`;
+}

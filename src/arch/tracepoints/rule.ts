@@ -14,6 +14,9 @@ export const TARGETS = {
   error: 'code column: error number (s32); not 0 means failed',
   ok: '0 means the access was refused (flag failed)',
   failed: 'not 0 means the access faulted or the call failed',
+  'failed-call':
+    'not 0 means the call failed (flag failed) and what the code column would get says nothing',
+  'value-given': '0 means what the value column would get says nothing',
   select: 'not 0 chooses the second of the two kinds of the rule',
   vcpu: 'vcpu_id: names the vCPU of the event',
   tid: 'thread the event is about, when it is not the one that made the record',

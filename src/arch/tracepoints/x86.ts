@@ -50,6 +50,17 @@ const EXCEPTIONS: Readonly<Record<string, number>> = {
   ...{ PF: 14, MF: 16, AC: 17, MC: 18 },
 };
 
+/** Offsets of the local APIC's registers by the names kvm_apic prints (arch/x86/include/asm/apicdef.h). */
+const APIC_REGISTERS: Readonly<Record<string, number>> = {
+  ...{ APIC_ID: 0x20, APIC_LVR: 0x30, APIC_TASKPRI: 0x80, APIC_ARBPRI: 0x90, APIC_PROCPRI: 0xa0 },
+  ...{ APIC_EOI: 0xb0, APIC_RRR: 0xc0, APIC_LDR: 0xd0, APIC_DFR: 0xe0, APIC_SPIV: 0xf0 },
+  ...{ APIC_ISR: 0x100, APIC_TMR: 0x180, APIC_IRR: 0x200, APIC_ESR: 0x280, APIC_ICR: 0x300 },
+  ...{ APIC_ICR2: 0x310, APIC_LVTT: 0x320, APIC_LVTTHMR: 0x330, APIC_LVTPC: 0x340 },
+  ...{ APIC_LVT0: 0x350, APIC_LVT1: 0x360, APIC_LVTERR: 0x370, APIC_TMICT: 0x380 },
+  ...{ APIC_TMCCT: 0x390, APIC_TDCR: 0x3e0, APIC_SELF_IPI: 0x3f0, APIC_EFEAT: 0x400 },
+  APIC_ECTRL: 0x410,
+};
+
 const STOCK: readonly TracepointRule[] = [
   {
     name: 'kvm_msr',
@@ -79,13 +90,46 @@ const STOCK: readonly TracepointRule[] = [
     // One that is injected again is no second fault: kept by name.
     name: 'kvm_inj_exception',
     kind: ['exception-inject', 'other'],
-    fields: { exception: 'code', error_code: 'value', reinjected: 'select' },
+    fields: {
+      exception: 'code',
+      error_code: 'value',
+      has_error: 'value-given',
+      reinjected: 'select',
+    },
     required: ['exception'],
     text: [
       '#{exception:w} ({error_code}){reinjected? [reinjected]}',
       '#{exception:w}{reinjected? [reinjected]}',
     ],
     words: { exception: EXCEPTIONS },
+    source: TRACE_H,
+  },
+  {
+    name: 'kvm_apic',
+    kind: ['other', 'apic-write'],
+    fields: { rw: 'select', reg: 'code', val: 'value' },
+    required: ['rw', 'reg', 'val'],
+    text: ['apic_{rw:w} {reg:w} = {val:x}'],
+    words: { rw: { read: 0, write: 1 }, reg: APIC_REGISTERS },
+    source: TRACE_H,
+  },
+  {
+    name: 'kvm_mmio',
+    kind: 'mmio',
+    fields: { gpa: 'object', val: 'value' },
+    required: ['gpa'],
+    text: ['mmio {*} gpa {gpa:x} val {val:x}'],
+    source: 'include/trace/events/kvm.h',
+  },
+  {
+    name: 'kvm_cpuid',
+    kind: 'cpuid',
+    fields: { function: 'code', rax: 'object', rbx: 'value', rcx: 'aux0', rdx: 'aux1' },
+    required: ['function', 'rax', 'rbx', 'rcx', 'rdx'],
+    text: [
+      'func {function:x} idx {*} rax {rax:x} rbx {rbx:x} rcx {rcx:x} rdx {rdx:x}',
+      'func {function:x} rax {rax:x} rbx {rbx:x} rcx {rcx:x} rdx {rdx:x}',
+    ],
     source: TRACE_H,
   },
 ];
@@ -216,26 +260,34 @@ const PROBE_RULES: readonly TracepointRule[] = [
     source: PROBES,
   },
   {
-    // Disables the event, reads it and (reset=1) sets it to 0: what it read is the evidence.
     name: 'perf_event_pause',
-    kind: 'event-read',
-    fields: { event: 'event', count: 'value' },
-    required: ['event', 'count'],
+    kind: 'event-pause',
+    fields: { event: 'event', reset: 'aux0', count: 'value' },
+    required: ['event', 'reset', 'count'],
     source: PROBES,
   },
+  {
+    name: 'perf_event_period',
+    kind: 'event-period',
+    fields: { event: 'event', value: 'value', ret: 'error' },
+    required: ['event', 'value', 'ret'],
+    source: PROBES,
+  },
+  {
+    name: 'kvm_pmu_trigger_event',
+    kind: 'emulated',
+    fields: { vcpu_id: 'vcpu', eventsel: 'value' },
+    required: ['eventsel'],
+    source: PROBES,
+  },
+  { name: 'kvm_pmu_refresh', kind: 'pmu-refresh', fields: { vcpu_id: 'vcpu' }, source: PROBES },
   { name: 'kvm_mediated_pmu_load', kind: 'context-load', source: PROBES },
   { name: 'kvm_mediated_pmu_put', kind: 'context-put', source: PROBES },
 ];
 
 /** Probes of the x86 recipes that carry nothing a replay uses. */
 export const X86_KEPT_BY_NAME: readonly string[] = [
-  ...[
-    'pmc_reprogram_counter',
-    'perf_event_period',
-    'kvm_pmu_handle_event',
-    'kvm_pmu_trigger_event',
-  ],
-  ...['kvm_pmu_deliver_pmi', 'kvm_pmu_refresh', 'kvm_pmu_cleanup'],
+  ...['pmc_reprogram_counter', 'kvm_pmu_handle_event', 'kvm_pmu_deliver_pmi', 'kvm_pmu_cleanup'],
 ];
 
 export const X86_RULES: readonly TracepointRule[] = [
