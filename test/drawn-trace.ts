@@ -9,22 +9,35 @@ import type {
   ReplayChunk,
 } from '../src/replay/replay.ts';
 import type { ReplayLog } from '../src/replay/replay-log.ts';
+import { attrFlags, DRAWN_SOURCE, drawMore, exitCode, optionsOf, pointer } from './drawn-verbs.ts';
 
 /**
  * Traces drawn as text, one event a line:
  *
  *     TIME  v0  VERB …          # time like 10, 10us, 2ms (ns without a unit); `+5` after the line before
  *
- * reset | enter | exit | in | out | irq LEVEL | lost [N]
+ * The vCPU may be followed by the physical CPU it is on: `v0 cpu3 enter`.
+ *
+ * reset | enter | exit [REASON] | in | out [S] | irq LEVEL | lost [N]     REASON as the kernel prints it: CPUID, msr, IRQ, WFx; `out S` goes to sleep
  * write REG VALUE | read REG = VALUE     the whole access: tracepoint, handler entry, handler return
  * write! REG VALUE | read! REG           refused (UNDEF)
  * trap read REG | trap write REG         only the tracepoint; `entry write REG VALUE` only the handler entry
  * done read REG = VALUE | done write REG VALUE   only the handler return
- * create C eN config=X period=P [wide] [disabled] [failed]
+ * create C eN config=X period=P [wide] [disabled] [failed]     C is `-` on x86; [type=N] and more attr bits by name
  * enable eN [STATE] [COUNT] | disable … | release … | count eN VALUE [STATE] (event-read)
  * update eN COUNT (hw-update) | place eN [ERROR] | take eN | overflow C eN COUNT
  * get C VALUE [own]                      counter computed on another thread (userspace), or its own
  * stat NAME COUNT LENGTH                 a perf stat interval that ends at TIME
+ *
+ * wrmsr 0x186=V | wrmsr! 0x186=V (#GP) | rdmsr 0xc1=V | rdmsr! 0xc1 | rdpmc 0[=V] | rdpmc! 0
+ * pause eN COUNT [keep] | period eN P | emulated SELECT | nmi | accept VECTOR MODE | inject VECTOR | lvtpc V
+ * cpuid LEAF EAX EBX ECX EDX | refresh | load | put (mediated context) | halt | wakeup NS
+ * host H1 config=X [modes=G|H|GH] [pinned] [cpu=N] [type=N] [refused]     an event of the host; H1 is 0xf010
+ * hread H1 COUNT [ENABLED RUNNING [STATE]]      a read of it (or of an eN) with its times
+ * hrdmsr REG=V | hwrmsr REG=V | smi COUNT       MSR accesses of the host; MSR_SMI_COUNT
+ * uget REG=V | uset REG=V | migrate | mark TEXT | other NAME      the VMM; a record kept by name
+ * report NAME COUNT LENGTH [not-supported] [not-counted] [running=PERMYRIAD] [interval]     the guest's perf stat
+ * hoststat NAME COUNT LENGTH …                  the host's
  *
  * Several events at one time: the same TIME again. `eN` is an event's address: 0xe0N0.
  */
@@ -43,8 +56,6 @@ function register(name: string): number {
   if (found === undefined) throw new Error(`drawn trace: no register ${name}`);
   return found.code;
 }
-
-const pointer = (name: string): bigint => 0xe000n + BigInt(name.slice(1)) * 16n;
 
 /** Parses a drawing; throws on a line it does not understand. */
 export function draw(text: string): Drawing {
@@ -66,7 +77,10 @@ export function draw(text: string): Drawing {
     const vcpu = Number(who[1]);
     slots.add(vcpu);
     const tid = TID + vcpu;
-    const base = { time, vcpu, tid, pcpu: 0, source: 1 };
+    const where = /^cpu(\d+)$/.exec(words[2] ?? '');
+    if (where !== null) words.splice(2, 1);
+    const pcpu = where === null ? 0 : Number(where[1]);
+    const base = { time, vcpu, tid, pcpu, source: DRAWN_SOURCE.trace };
     const add = (event: Partial<Event>): void => {
       events.push({ ...base, ...event });
     };
@@ -112,13 +126,13 @@ export function draw(text: string): Drawing {
         add({ kind: EventKind.guestEnter });
         break;
       case 'exit':
-        add({ kind: EventKind.guestExit });
+        add({ kind: EventKind.guestExit, code: exitCode(a) });
         break;
       case 'in':
         add({ kind: EventKind.schedSwitch, tid: 1, vcpu: -1, value: BigInt(tid) });
         break;
       case 'out':
-        add({ kind: EventKind.schedSwitch, value: 1n });
+        add({ kind: EventKind.schedSwitch, value: 1n, code: a === 'S' ? 1 : 0 });
         break;
       case 'irq':
         add({ kind: EventKind.irqLevel, code: 23, value: BigInt(a) });
@@ -148,23 +162,18 @@ export function draw(text: string): Drawing {
         access(a === 'write', b, BigInt(a === 'write' ? c : words[6]!), ['done']);
         break;
       case 'create': {
-        const options = new Map<string, string>(
-          words.slice(5).map((word): [string, string] => {
-            const [key = '', value = '0'] = word.split('=');
-            return [key, value];
-          }),
-        );
+        const options = optionsOf(words.slice(5));
         attrs.push({
-          type: 8,
+          type: Number(options.get('type') ?? 8),
           config1: options.has('wide') ? 1n : 0n,
-          attrFlags: options.has('disabled') ? 0x80045n : 0x80044n,
+          attrFlags: 0x80044n | attrFlags(options),
           cpu: -1,
           task: tid,
         });
         configs.set(b, BigInt(options.get('config') ?? 0));
         add({
           kind: EventKind.eventCreate,
-          counter: Number(a),
+          counter: a === '-' ? -1 : Number(a),
           object: pointer(b),
           code: attrs.length - 1,
           value: BigInt(options.get('period') ?? 0),
@@ -233,7 +242,9 @@ export function draw(text: string): Drawing {
         });
         break;
       default:
-        throw new Error(`drawn trace: ${raw}`);
+        if (!drawMore({ words: words.slice(2), tid, attrs, names, configs, add })) {
+          throw new Error(`drawn trace: ${raw}`);
+        }
     }
   }
   const vcpus = Array.from({ length: Math.max(-1, ...slots) + 1 }, (_, slot) => ({
@@ -253,13 +264,30 @@ export class MemoryLog implements ReplayLog {
   private readonly events: readonly Partial<Event>[];
   private readonly drawing: Drawing;
   private readonly chunkSize: number;
-  private readonly recording: RecordingFacts;
+  private readonly recordings: readonly {
+    readonly source: number;
+    readonly facts: RecordingFacts;
+  }[];
 
-  constructor(drawing: Drawing, chunkSize = 4096, facts: Partial<RecordingFacts> = {}) {
+  /** `facts` are the trace's, `guest` those of the guest's perf stat (verb `report`). */
+  constructor(
+    drawing: Drawing,
+    chunkSize = 4096,
+    facts: Partial<RecordingFacts> = {},
+    guest: Partial<RecordingFacts> = {},
+  ) {
     this.drawing = drawing;
     this.events = drawing.events.map((event, i) => ({ ...event, seq: i + 1 }));
     this.chunkSize = chunkSize;
-    this.recording = { name: 'drawn', format: 'drawn', role: 'host', timeResolution: 1, ...facts };
+    const drawn = { format: 'drawn', role: 'host', timeResolution: 1 } as const;
+    const { trace, guestStat, hostStat } = DRAWN_SOURCE;
+    const all: { source: number; facts: RecordingFacts }[] = [
+      { source: trace, facts: { ...drawn, name: 'drawn', ...facts } },
+      { source: guestStat, facts: { ...drawn, name: 'guest-stat', ...guest, role: 'guest' } },
+      { source: hostStat, facts: { ...drawn, name: 'host-stat' } },
+    ];
+    const used = new Set(this.events.map(({ source }) => source ?? trace));
+    this.recordings = all.filter(({ source }) => source === trace || used.has(source));
   }
   get eventCount(): number {
     return this.events.length;
@@ -276,7 +304,7 @@ export class MemoryLog implements ReplayLog {
     return counts;
   }
   imports(): readonly { readonly source: number; readonly facts: RecordingFacts }[] {
-    return [{ source: 1, facts: this.recording }];
+    return this.recordings;
   }
   vcpus(): readonly VcpuFact[] {
     return this.drawing.vcpus;

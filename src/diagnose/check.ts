@@ -32,6 +32,8 @@ export interface CheckTotals {
     readonly contradicted: number;
     readonly deviations: number;
   };
+  /** Sample periods KVM gave to live backing events (x86), against the predicted ones. */
+  readonly samplePeriods: { readonly confirmed: number; readonly contradicted: number };
   /** Why reads are not exact: reason → reads. */
   readonly reasons: ReadonlyMap<string, number>;
   readonly contradictions: readonly Observation[];
@@ -95,6 +97,10 @@ export class CheckTally {
         confirmed: sum(({ perf }) => perf.createsConfirmed),
         contradicted: sum(({ perf }) => perf.createsContradicted),
         deviations: sum(({ perf }) => perf.deviations),
+      },
+      samplePeriods: {
+        confirmed: sum(({ perf }) => perf.periods.confirmed),
+        contradicted: sum(({ perf }) => perf.periods.contradicted),
       },
       reasons: this.reasons,
       contradictions: this.contradictions,

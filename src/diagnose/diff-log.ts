@@ -1,5 +1,5 @@
 import { EventFlag, EventKind } from '../domain/event-kind.ts';
-import { type ReplayLog, refuseOtherArchitectures } from '../replay/replay-log.ts';
+import type { ReplayLog } from '../replay/replay-log.ts';
 import { type DiffRow, type DiffTotal, diffRow, diffTotals } from './diff.ts';
 import type { HostEvent } from './host-event.ts';
 import { type IntervalRow, intervalRows } from './stat-intervals.ts';
@@ -64,7 +64,6 @@ function perfStatTotals(log: ReplayLog): Map<bigint, string | undefined> {
  * counted between the same two records. Nothing is explained; what is recorded (not placed, not running, lost) is noted.
  */
 export function diffLog(log: ReplayLog, progress?: (events: number) => void): DiffResult {
-  refuseOtherArchitectures(log);
   const kinds = log.kindCounts();
   const imports = log.imports();
   const windows: CounterWindow[] = [];

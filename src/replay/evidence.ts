@@ -17,7 +17,14 @@ interface EvidenceGroup {
 
 /** Names for what belongs together, besides the names of single kinds. */
 export const EVIDENCE_GROUPS: Readonly<Record<string, EvidenceGroup>> = {
-  'perf-reads': { kinds: [EventKind.eventRead], meaning: 'reads of the backing perf events' },
+  'perf-reads': {
+    kinds: [EventKind.eventRead, EventKind.eventPause],
+    meaning: 'reads and pauses of the backing perf events',
+  },
+  'host-registers': {
+    kinds: [EventKind.hostRdmsr, EventKind.hostWrmsr, EventKind.hostRdpmc],
+    meaning: "x86: the host's own accesses to its performance counters",
+  },
   'hw-counts': { kinds: [EventKind.hwUpdate], meaning: 'counts the PMU driver folds in' },
   placement: {
     kinds: [EventKind.hwAdd, EventKind.hwDel],
@@ -29,9 +36,16 @@ export const EVIDENCE_GROUPS: Readonly<Record<string, EvidenceGroup>> = {
     meaning: 'counts that come along with enable, disable, release, overflow',
   },
   counts: {
-    kinds: [EventKind.eventRead, EventKind.hwUpdate],
+    kinds: [
+      EventKind.eventRead,
+      EventKind.eventPause,
+      EventKind.hwUpdate,
+      EventKind.hostRdmsr,
+      EventKind.hostRdpmc,
+    ],
     counts: true,
-    meaning: 'every recorded count of a backing event: perf-reads, hw-counts and event-counts',
+    meaning:
+      "every recorded count of a backing event: perf-reads, hw-counts, event-counts, and the host's reads of its counters",
   },
   schedule: {
     kinds: [

@@ -1,3 +1,5 @@
+import type { FieldVisitor } from './fields.ts';
+
 /** Where the vCPU's thread is, as far as the records tell. */
 export const Residency = {
   /** In the host: the guest runs nothing. */
@@ -36,5 +38,11 @@ export class GuestResidency {
     if (this.mode !== Residency.host) this.total += Math.max(0, now - this.since) + this.resolution;
     this.mode = mode;
     this.since = now;
+  }
+
+  fields(visitor: FieldVisitor): void {
+    this.mode = visitor.number(this.mode) as Residency;
+    this.since = visitor.number(this.since);
+    this.total = visitor.number(this.total);
   }
 }

@@ -22,14 +22,14 @@ export interface RecordedCreation {
  * them, in the same order, when the access completes. One buffer, so that it is part of a checkpoint.
  */
 export class RecordedCreations {
-  static readonly bytes = CAPACITY * (2 * 8 + 2 * 8 + 2 * 4 + 2) + 8;
+  static readonly bytes = CAPACITY * (2 * 8 + 3 * 8 + 4 + 2) + 8;
   private readonly pointers: BigUint64Array;
   private readonly periods: BigUint64Array;
   private readonly seqs: Float64Array;
   private readonly refused: Float64Array;
-  private readonly configs: Int32Array;
+  private readonly configs: Float64Array;
   private readonly attrs: Int32Array;
-  private readonly counters: Uint8Array;
+  private readonly counters: Int8Array;
   private readonly states: Uint8Array;
   private readonly count: Float64Array;
 
@@ -44,9 +44,9 @@ export class RecordedCreations {
     this.periods = new BigUint64Array(buffer, take(CAPACITY * 8), CAPACITY);
     this.seqs = new Float64Array(buffer, take(CAPACITY * 8), CAPACITY);
     this.refused = new Float64Array(buffer, take(CAPACITY * 8), CAPACITY);
-    this.configs = new Int32Array(buffer, take(CAPACITY * 4), CAPACITY);
+    this.configs = new Float64Array(buffer, take(CAPACITY * 8), CAPACITY);
     this.attrs = new Int32Array(buffer, take(CAPACITY * 4), CAPACITY);
-    this.counters = new Uint8Array(buffer, take(CAPACITY), CAPACITY);
+    this.counters = new Int8Array(buffer, take(CAPACITY), CAPACITY);
     this.states = new Uint8Array(buffer, take(CAPACITY), CAPACITY);
   }
 
@@ -85,6 +85,39 @@ export class RecordedCreations {
     return false;
   }
 
+  /**
+   * Gives the oldest creation that names no counter and asks for this config (and period, where one of those does) the
+   * counter's number; false if there is none.
+   */
+  assign(counter: number, config: number, period: bigint | undefined): boolean {
+    let found = -1;
+    for (let i = this.length - 1; i >= 0; i--) {
+      if (this.counters[i]! >= 0 || this.configs[i] !== config) continue;
+      if (found < 0 || this.periods[found] !== period || this.periods[i] === period) found = i;
+    }
+    if (found < 0) return false;
+    this.counters[found] = counter;
+    return true;
+  }
+
+  /**
+   * Gives those that name no counter the one `counterFor` says for their config; drops those it has none for (−1), and
+   * returns how many.
+   */
+  place(counterFor: (config: number) => number): number {
+    let dropped = 0;
+    for (let i = this.length - 1; i >= 0; i--) {
+      if (this.counters[i]! >= 0) continue;
+      const counter = counterFor(this.configs[i]!);
+      if (counter >= 0) this.counters[i] = counter;
+      else {
+        this.remove(i);
+        dropped++;
+      }
+    }
+    return dropped;
+  }
+
   /** Takes out the oldest creation for `counter` (any counter: −1). */
   take(counter: number): RecordedCreation | undefined {
     const n = this.length;
@@ -101,21 +134,26 @@ export class RecordedCreations {
         refusedAt: this.refused[i]!,
         placed: this.states[i] === 2,
       };
-      for (const column of [
-        this.pointers,
-        this.periods,
-        this.seqs,
-        this.refused,
-        this.configs,
-        this.attrs,
-        this.counters,
-        this.states,
-      ]) {
-        column.copyWithin(i, i + 1, n);
-      }
-      this.count[0] = n - 1;
+      this.remove(i);
       return creation;
     }
     return undefined;
+  }
+
+  private remove(i: number): void {
+    const n = this.length;
+    for (const column of [
+      this.pointers,
+      this.periods,
+      this.seqs,
+      this.refused,
+      this.configs,
+      this.attrs,
+      this.counters,
+      this.states,
+    ]) {
+      column.copyWithin(i, i + 1, n);
+    }
+    this.count[0] = n - 1;
   }
 }

@@ -1,10 +1,8 @@
 import type { PerfEventAttr } from '../domain/log-facts.ts';
 import { U64_MAX } from '../domain/u64.ts';
 import type { BackingAttr, HostPerf } from '../emulator/host-perf.ts';
-import { eventCeilingPerNs } from './event-ceiling.ts';
+import type { FieldVisitor } from './fields.ts';
 import { type RecordedCreation, RecordedCreations } from './recorded-creations.ts';
-
-export const COUNTERS = 32;
 
 /** What is known of the life of a counter's backing event. */
 export const Backing = { none: 0, live: 1, unknown: 2 } as const;
@@ -18,6 +16,9 @@ export const STATE_UNKNOWN = 127;
 const ATTR_DISABLED = 1n;
 const ATTR_EXCLUDE_USER = 1n << 4n;
 const ATTR_EXCLUDE_KERNEL = 1n << 5n;
+
+/** The most events of a config in one nanosecond of guest time; undefined: not known which. */
+export type EventCeiling = (config: number | undefined) => number;
 
 /** A u64 table by counter. */
 type U64s = BigUint64Array;
@@ -33,22 +34,24 @@ const sub = (a: bigint, b: bigint): bigint => BigInt.asUintN(64, a - b);
  * guest-visible value was proved); the *absolute* one is perf's own, what records carry. `offset` is their difference.
  */
 export class RecordedPerf implements HostPerf {
+  /** Counters there can be; a counter's number is its index in every table. */
+  readonly size: number;
   /** All state in one buffer, so that a checkpoint is one copy. */
   readonly buffer: ArrayBuffer;
   /** Address of the backing event, 0 not known. */
   readonly pointer: U64s;
-  private readonly pointerHalves: Uint32Array;
+  protected readonly pointerHalves: Uint32Array;
   /** Events created since, not yet asked for by the emulator: their access is still open. */
-  private readonly creations: RecordedCreations;
-  private readonly relLow: U64s;
-  private readonly relSpan: U64s;
-  private readonly offLow: U64s;
-  private readonly offSpan: U64s;
+  protected readonly creations: RecordedCreations;
+  protected readonly relLow: U64s;
+  protected readonly relSpan: U64s;
+  protected readonly offLow: U64s;
+  protected readonly offSpan: U64s;
   /** The last recorded absolute count and the guest residency at that record, −1 none of the present event. */
-  private readonly lastExact: U64s;
-  private readonly exactAt: Float64Array;
+  protected readonly lastExact: U64s;
+  protected readonly exactAt: Float64Array;
   /** Cumulative guest residency (ns) up to which growth is already in relSpan. */
-  private readonly settled: Float64Array;
+  protected readonly settled: Float64Array;
   /** Seq of the record the count rests on, 0 none, and the guest residency (ns) at that record. */
   readonly evidence: Float64Array;
   readonly evidenceResidency: Float64Array;
@@ -57,9 +60,11 @@ export class RecordedPerf implements HostPerf {
   /** Seq of the event-create record. */
   readonly createdAt: Float64Array;
   /** Event number asked of perf, −1 not known. */
-  readonly config: Int32Array;
+  readonly config: Float64Array;
   /** How often the relative count began anew for the same event: two of them compare only with the same number here. */
   readonly origins: Int32Array;
+  /** Changes whenever the relative count begins anew, whatever the reason: another event, a rebase, a doubt. */
+  readonly generation: Int32Array;
   /** Backing.* */
   readonly life: Uint8Array;
   /** KVM asked for it to run: 0 no, 1 yes, 2 not known. */
@@ -67,13 +72,16 @@ export class RecordedPerf implements HostPerf {
   /** Last recorded perf_event state, STATE_UNKNOWN if none since the last change. */
   readonly state: Int8Array;
   /** 1: a release was recorded that the emulator has not asked for yet. */
-  private readonly releasedEarly: Uint8Array;
+  protected readonly releasedEarly: Uint8Array;
 
   /** Attr id, sample period of the creation that was not the predicted one. */
-  private readonly recordedAttr: Int32Array;
-  private readonly recordedPeriod: U64s;
+  protected readonly recordedAttr: Int32Array;
+  protected readonly recordedPeriod: U64s;
   /** 1: the recorded creation was not the predicted one. */
-  private readonly mismatch: Uint8Array;
+  protected readonly mismatch: Uint8Array;
+  private readonly ceilingPerNs: EventCeiling;
+  /** Where a subclass's part of the buffer begins. */
+  protected readonly extraAt: number;
 
   /** Set by the owner before each use. */
   seq = 0;
@@ -86,25 +94,28 @@ export class RecordedPerf implements HostPerf {
   createsConfirmed = 0;
   createsContradicted = 0;
 
-  constructor() {
+  /** `size` counters; `ceilingPerNs` bounds how fast an event can count; `extra` bytes at the end of the buffer are the subclass's. */
+  constructor(size: number, ceilingPerNs: EventCeiling, extra = 0) {
+    this.size = size;
+    this.ceilingPerNs = ceilingPerNs;
     const u64 = 7;
-    const f64 = 6;
-    const own = COUNTERS * (u64 * 8 + f64 * 8 + 3 * 4 + 5);
-    const bytes = Math.ceil(own / 8) * 8 + RecordedCreations.bytes;
-    this.buffer = new ArrayBuffer(bytes);
+    const f64 = 7;
+    const own = Math.ceil((size * (u64 * 8 + f64 * 8 + 3 * 4 + 5)) / 8) * 8;
+    this.extraAt = own + RecordedCreations.bytes;
+    this.buffer = new ArrayBuffer(this.extraAt + extra);
     let at = 0;
     const u64s = (): U64s => {
-      const view = new BigUint64Array(this.buffer, at, COUNTERS);
-      at += COUNTERS * 8;
+      const view = new BigUint64Array(this.buffer, at, size);
+      at += size * 8;
       return view;
     };
     const f64s = (): Float64Array => {
-      const view = new Float64Array(this.buffer, at, COUNTERS);
-      at += COUNTERS * 8;
+      const view = new Float64Array(this.buffer, at, size);
+      at += size * 8;
       return view;
     };
     this.pointer = u64s();
-    this.pointerHalves = new Uint32Array(this.buffer, this.pointer.byteOffset, 2 * COUNTERS);
+    this.pointerHalves = new Uint32Array(this.buffer, this.pointer.byteOffset, 2 * size);
     this.relLow = u64s();
     this.relSpan = u64s();
     this.offLow = u64s();
@@ -117,29 +128,31 @@ export class RecordedPerf implements HostPerf {
     this.exactAt = f64s();
     this.placementFailed = f64s();
     this.createdAt = f64s();
-    this.config = new Int32Array(this.buffer, at, COUNTERS);
-    at += COUNTERS * 4;
-    this.origins = new Int32Array(this.buffer, at, COUNTERS);
-    at += COUNTERS * 4;
-    this.recordedAttr = new Int32Array(this.buffer, at, COUNTERS);
-    at += COUNTERS * 4;
+    this.config = f64s();
+    this.origins = new Int32Array(this.buffer, at, size);
+    at += size * 4;
+    this.generation = new Int32Array(this.buffer, at, size);
+    at += size * 4;
+    this.recordedAttr = new Int32Array(this.buffer, at, size);
+    at += size * 4;
     const u8s = (): Uint8Array => {
-      const view = new Uint8Array(this.buffer, at, COUNTERS);
-      at += COUNTERS;
+      const view = new Uint8Array(this.buffer, at, size);
+      at += size;
       return view;
     };
     this.life = u8s();
     this.wanted = u8s();
-    this.state = new Int8Array(this.buffer, at, COUNTERS);
-    at += COUNTERS;
+    this.state = new Int8Array(this.buffer, at, size);
+    at += size;
     this.releasedEarly = u8s();
     this.mismatch = u8s();
-    this.creations = new RecordedCreations(this.buffer, Math.ceil(own / 8) * 8);
+    this.creations = new RecordedCreations(this.buffer, own);
     this.forget();
   }
 
   /** Nothing is known any more: the state before the first record and after lost records. */
   forget(): void {
+    for (let i = 0; i < this.size; i++) this.beginAnew(i);
     this.pointer.fill(0n);
     this.creations.clear();
     this.recordedPeriod.fill(0n);
@@ -188,7 +201,7 @@ export class RecordedPerf implements HostPerf {
   }
 
   /** Makes a recorded creation the counter's event. */
-  private claim(recorded: RecordedCreation, wanted: number): void {
+  protected claim(recorded: RecordedCreation, wanted: number): void {
     const { counter } = recorded;
     this.begin(counter, recorded.pointer, recorded.config, wanted);
     this.createdAt[counter] = recorded.seq;
@@ -212,6 +225,7 @@ export class RecordedPerf implements HostPerf {
   }
 
   release(counter: number): void {
+    this.beginAnew(counter);
     this.releasedEarly[counter] = 0;
     this.life[counter] = Backing.none;
     this.pointer[counter] = 0n;
@@ -232,6 +246,7 @@ export class RecordedPerf implements HostPerf {
   }
 
   rebase(counter: number): void {
+    this.beginAnew(counter);
     this.origins[counter] = this.origins[counter]! + 1;
     if (this.exactAt[counter] === this.residency) {
       // Nothing was counted since an absolute count was recorded: it is the offset.
@@ -262,6 +277,7 @@ export class RecordedPerf implements HostPerf {
     this.wanted[counter] = 2;
     // Creations and releases that are recorded need no doubt: reconcile() takes them over as they are.
     if (this.expectCreates) return;
+    this.beginAnew(counter);
     this.life[counter] = Backing.unknown;
     const span = this.relSpan[counter]!;
     const high = this.relLow[counter]! + span;
@@ -276,7 +292,7 @@ export class RecordedPerf implements HostPerf {
   counterOf(low: number, high: number): number {
     if (low === 0 && high === 0) return -1;
     const halves = this.pointerHalves;
-    for (let i = 0; i < COUNTERS; i++) {
+    for (let i = 0; i < this.size; i++) {
       if (halves[2 * i] === low && halves[2 * i + 1] === high) return i;
     }
     return -1;
@@ -389,7 +405,7 @@ export class RecordedPerf implements HostPerf {
 
   /** The thread runs again: what was taken off may have been put back, also where its hw-add was not recorded. */
   mayBePlacedAgain(): void {
-    for (let i = 0; i < COUNTERS; i++) {
+    for (let i = 0; i < this.size; i++) {
       if (this.state[i] === PerfEventState.inactive) this.state[i] = STATE_UNKNOWN;
     }
   }
@@ -423,7 +439,7 @@ export class RecordedPerf implements HostPerf {
   /** True when a creation or release was recorded that the emulator has not asked for, or asked for otherwise. */
   get pending(): boolean {
     if (this.creations.length > 0) return true;
-    for (let i = 0; i < COUNTERS; i++) {
+    for (let i = 0; i < this.size; i++) {
       if (this.releasedEarly[i] !== 0 || this.mismatch[i] !== 0) return true;
     }
     return false;
@@ -444,7 +460,7 @@ export class RecordedPerf implements HostPerf {
       this.releasedEarly[next.counter] = 0;
     }
     const adopted: { counter: number; attr: BackingAttr }[] = [];
-    for (let i = 0; i < COUNTERS; i++) {
+    for (let i = 0; i < this.size; i++) {
       if (this.releasedEarly[i] !== 0) {
         // What became of its count is the emulator's to say; from here on it does not move.
         this.releasedEarly[i] = 0;
@@ -473,9 +489,36 @@ export class RecordedPerf implements HostPerf {
     return adopted;
   }
 
+  /**
+   * The last recorded absolute count, how much lower the relative count was then than its lower end is now, and the guest
+   * time (ns) since. Undefined where the two kinds of counts are not exactly related.
+   */
+  anchor(counter: number): { count: bigint; below: bigint; agoNs: number } | undefined {
+    if (this.offSpan[counter] !== 0n || this.pointer[counter] === 0n) return undefined;
+    this.settle(counter);
+    if (this.relSpan[counter] === U64_MAX) return undefined;
+    const read = this.exactAt[counter]! >= 0;
+    // Without a count since its creation it was 0 then; that is the last evidence unless a count raised the lower end.
+    if (!read && (this.offLow[counter] !== 0n || this.relLow[counter] !== 0n)) return undefined;
+    const at = read ? this.exactAt[counter]! : this.evidenceResidency[counter]!;
+    const count = read ? this.lastExact[counter]! : 0n;
+    const then = sub(count, this.offLow[counter]!);
+    return { count, below: sub(this.relLow[counter]!, then), agoNs: this.residency - at };
+  }
+
   /** True from the recorded release of the event until the emulator asked for it. */
   wasReleasedNow(counter: number): boolean {
     return this.releasedEarly[counter] !== 0;
+  }
+
+  /** Recorded period changes that equal the predicted ones, and those that do not (x86). */
+  get periods(): { readonly confirmed: number; readonly contradicted: number } {
+    return { confirmed: 0, contradicted: 0 };
+  }
+
+  /** True when its next record surely is one of the same event, undisturbed by the guest: it bounds what was before it. */
+  isFollowed(counter: number): boolean {
+    return this.pointer[counter] !== 0n;
   }
 
   /** True while it may move when the guest runs. */
@@ -484,12 +527,13 @@ export class RecordedPerf implements HostPerf {
     return this.placementFailed[counter] === 0;
   }
 
-  private restsOnThis(counter: number): void {
+  protected restsOnThis(counter: number): void {
     this.evidence[counter] = this.seq;
     this.evidenceResidency[counter] = this.residency;
   }
 
-  private begin(counter: number, pointer: bigint, config: number, wanted: number): void {
+  protected begin(counter: number, pointer: bigint, config: number, wanted: number): void {
+    this.beginAnew(counter);
     this.pointer[counter] = pointer;
     this.life[counter] = Backing.live;
     this.relLow[counter] = 0n;
@@ -505,19 +549,24 @@ export class RecordedPerf implements HostPerf {
     this.state[counter] = STATE_UNKNOWN;
   }
 
+  /** What the relative count was before says nothing of what it is from now on. */
+  protected beginAnew(counter: number): void {
+    this.generation[counter] = this.generation[counter]! + 1;
+  }
+
   /** Puts the growth since the last look into the interval. */
-  private settle(counter: number): void {
+  protected settle(counter: number): void {
     const ns = this.residency - this.settled[counter]!;
     if (ns <= 0) return;
     this.settled[counter] = this.residency;
     const span = this.relSpan[counter]!;
     if (span === U64_MAX || !this.mayCount(counter)) return;
     const config = this.config[counter]!;
-    const grown = span + BigInt(Math.ceil(ns * eventCeilingPerNs(config < 0 ? undefined : config)));
+    const grown = span + BigInt(Math.ceil(ns * this.ceilingPerNs(config < 0 ? undefined : config)));
     this.relSpan[counter] = grown >= U64_MAX ? U64_MAX : grown;
   }
 
-  private intersect(counter: number, low: bigint, span: bigint): void {
+  protected intersect(counter: number, low: bigint, span: bigint): void {
     const oldLow = this.relLow[counter]!;
     const oldHigh = oldLow + this.relSpan[counter]!;
     const high = low + span;
@@ -534,5 +583,13 @@ export class RecordedPerf implements HostPerf {
     }
     this.relLow[counter] = from;
     this.relSpan[counter] = upper - from;
+  }
+
+  /** The fields outside of `buffer` that are state. */
+  fields(visitor: FieldVisitor): void {
+    this.deviations = visitor.number(this.deviations);
+    this.createsConfirmed = visitor.number(this.createsConfirmed);
+    this.createsContradicted = visitor.number(this.createsContradicted);
+    this.expectCreates = visitor.flag(this.expectCreates);
   }
 }

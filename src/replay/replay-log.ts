@@ -1,12 +1,13 @@
-import { arm64RuleSet, ruleSets } from '../arch/rule-sets.ts';
-import { EXIT, UsageError, VpmuError } from '../domain/errors.ts';
+import { type Arch, arm64RuleSet, ruleSets, x86RuleSet } from '../arch/rule-sets.ts';
+import { UsageError } from '../domain/errors.ts';
 import type { Event } from '../domain/event-chunk.ts';
 import { EventKind, RegisterSpace, registerSpace } from '../domain/event-kind.ts';
 import type { PerfEventAttr, RecordingFacts, VcpuFact } from '../domain/log-facts.ts';
+import { sliceOfRecordings } from '../domain/slice-facts.ts';
 import { NOTHING_WITHHELD, type Withheld, withheldKey } from './evidence.ts';
 import { FACTS_VERSION, loadFacts, saveFacts } from './facts-projection.ts';
 import type { CheckpointStore, Cursor, ReplayChunk, ReplayLimit, ReplaySource } from './replay.ts';
-import type { ReplayConfig } from './replayer.ts';
+import type { Arm64ReplayConfig, ReplayConfig } from './replayer.ts';
 import { traceSpan } from './trace-span.ts';
 import {
   chooseRuleSet,
@@ -15,6 +16,7 @@ import {
   VM_FACT_KINDS,
   type VmFacts,
 } from './vm-facts.ts';
+import { scanX86Facts, X86_FACT_KINDS, type X86Facts } from './x86/x86-facts.ts';
 
 /** What a replay needs of a log; the SQLite log satisfies it, and so does a log in memory. */
 export interface ReplayLog {
@@ -58,46 +60,56 @@ export interface PreparedReplay {
 }
 
 /** Changes whenever the same events would replay to another state: old checkpoints are then ignored. */
-const REPLAY_VERSION = 4;
+const REPLAY_VERSION = 5;
 
 /** Bit 0 of config1 asks the arm64 PMU driver for a 64-bit counter (semantics A.4). */
 const CONFIG1_LONG = 1n;
 
-/** The VM's constants: from the log's projection, or found by a scan and kept there. */
-function factsOf(log: ReplayLog, extent: string): VmFacts {
-  const store = log.checkpoints(`facts${FACTS_VERSION}/${extent}`);
-  const kept = loadFacts(store);
+/** What `scan` finds: from the log's projection, or found now and kept there. */
+function factsOf<Facts>(log: ReplayLog, name: string, extent: string, scan: () => Facts): Facts {
+  const store = log.checkpoints(`${name}${FACTS_VERSION}/${extent}`);
+  const kept = loadFacts<Facts>(store);
   if (kept !== undefined) return kept;
-  const tids = new Map(log.vcpus().map((vcpu) => [vcpu.tid, vcpu.slot]));
-  const facts = scanVmFacts(
-    log.chunks({ kinds: VM_FACT_KINDS }),
-    (id) => {
-      const attr = log.attr(id);
-      return attr === undefined ? undefined : (attr.config1 & CONFIG1_LONG) !== 0n;
-    },
-    (tid) => tids.get(tid) ?? -1,
-  );
+  const facts = scan();
   saveFacts(store, facts);
   return facts;
 }
 
-/** Throws VpmuError (exit code `inconclusive`) for a recording of an architecture that is not modelled. */
-export function refuseOtherArchitectures(
-  log: Pick<ReplayLog, 'kindCounts' | 'imports' | 'chunks'>,
-): void {
+function slotsByTid(log: ReplayLog): (tid: number) => number {
+  const tids = new Map(log.vcpus().map((vcpu) => [vcpu.tid, vcpu.slot]));
+  return (tid) => tids.get(tid) ?? -1;
+}
+
+function arm64Facts(log: ReplayLog, extent: string): VmFacts {
+  return factsOf(log, 'facts', extent, () =>
+    scanVmFacts(
+      log.chunks({ kinds: VM_FACT_KINDS }),
+      (id) => {
+        const attr = log.attr(id);
+        return attr === undefined ? undefined : (attr.config1 & CONFIG1_LONG) !== 0n;
+      },
+      slotsByTid(log),
+    ),
+  );
+}
+
+function x86Facts(log: ReplayLog, extent: string): X86Facts {
+  return factsOf(log, 'x86-facts', extent, () =>
+    scanX86Facts(log.chunks({ kinds: X86_FACT_KINDS }), slotsByTid(log)),
+  );
+}
+
+/** The architecture of the recorded host: what a recording says of itself, else what only one of them records. */
+export function archOf(log: Pick<ReplayLog, 'kindCounts' | 'imports' | 'chunks'>): Arch {
+  const said = log.imports().find(({ facts }) => facts.arch === 'x86' || facts.arch === 'arm64');
+  if (said !== undefined) return said.facts.arch as Arch;
   const kinds = log.kindCounts();
   const x86 =
-    log.imports().some((row) => row.facts.arch === 'x86') ||
     kinds.has(EventKind.hostRdmsr) ||
     kinds.has(EventKind.hostWrmsr) ||
     kinds.has(EventKind.hostRdpmc) ||
     accessesOnlyX86(log);
-  if (!x86) return;
-  throw new VpmuError(
-    'x86 is not modelled yet: the recording holds MSR accesses, and the rule sets are for arm64',
-    EXIT.inconclusive,
-    'info, events, verify and export work on it',
-  );
+  return x86 ? 'x86' : 'arm64';
 }
 
 /** True when guest register accesses are recorded and the first of them are all x86 ones. */
@@ -112,42 +124,82 @@ function accessesOnlyX86(log: Pick<ReplayLog, 'chunks'>): boolean {
 }
 
 /**
- * Scans a log for its VM's constants and chooses the rules. UsageError for an unknown rule set; VpmuError with exit code
- * `inconclusive` for a recording of an architecture that is not modelled.
+ * Scans a log for its VM's constants and chooses the rules. UsageError for an unknown rule set or one of another
+ * architecture.
  */
 export function prepareReplay(log: ReplayLog, choices: ReplayChoices = {}): PreparedReplay {
-  refuseOtherArchitectures(log);
-  const vcpus = log.vcpus();
   const imports = log.imports();
-  const facts = factsOf(log, `${imports.length}/${log.eventCount}`);
   const hosts = imports.filter((row) => row.facts.role === 'host');
-  const release = hosts.find((row) => row.facts.kernelRelease !== undefined)?.facts.kernelRelease;
-  const ruleSet = chooseRuleSet(choices.rules, release, facts);
-  const rules = arm64RuleSet(ruleSet.name);
-  if (rules === undefined) {
-    const names = [...ruleSets()].filter(([, info]) => info.selectable).map(([name]) => name);
-    throw new UsageError(
-      `no rule set ${ruleSet.name}`,
-      `one of: ${names.join(', ')} (vpmu models tells them apart)`,
-    );
-  }
+  const extent = `${imports.length}/${log.eventCount}`;
   const withheld = choices.withheld ?? NOTHING_WITHHELD;
-  const recordedKinds = new Set(log.kindCounts().keys());
-  const config: ReplayConfig = {
-    rules,
-    facts,
-    vcpus,
-    recordedKinds,
+  const common = {
+    vcpus: log.vcpus(),
+    recordedKinds: new Set(log.kindCounts().keys()),
     withheld,
     guestSources: new Set(
       imports.filter((row) => row.facts.role === 'guest').map((row) => row.source),
     ),
-    attr: (id) => log.attr(id),
+    attr: (id: number) => log.attr(id),
     epoch: traceSpan(log)?.first ?? 0n,
     resolution: Math.max(1, ...hosts.map((row) => row.facts.timeResolution)),
   };
-  const key = `replay${REPLAY_VERSION}/${ruleSet.name}/${withheldKey(withheld)}/${imports.length}/${log.eventCount}`;
+  const release = hosts.find((row) => row.facts.kernelRelease !== undefined)?.facts.kernelRelease;
+  // A slice may lack the records that told the rules.
+  const slice = release === undefined ? sliceOfRecordings(imports) : undefined;
+  const asked = choices.rules ?? slice?.ruleSet;
+  const [config, chosen] =
+    archOf(log) === 'x86'
+      ? x86Replay(log, extent, common, asked, release)
+      : arm64Replay(log, extent, common, asked, release);
+  const ruleSet =
+    choices.rules === undefined && slice !== undefined
+      ? { ...chosen, reason: 'those of the log it was cut from' }
+      : chosen;
+  const key = `replay${REPLAY_VERSION}/${ruleSet.name}/${withheldKey(withheld)}/${extent}`;
   return { config, source: log, checkpoints: log.checkpoints(key), ruleSet };
+}
+
+type CommonConfig = Omit<Arm64ReplayConfig, 'arch' | 'rules' | 'facts'>;
+
+function arm64Replay(
+  log: ReplayLog,
+  extent: string,
+  common: CommonConfig,
+  asked: string | undefined,
+  release: string | undefined,
+): readonly [ReplayConfig, RuleSetChoice] {
+  const facts = arm64Facts(log, extent);
+  const choice = chooseRuleSet('arm64', asked, release, facts.ruleEvidence);
+  const rules = arm64RuleSet(choice.name);
+  if (rules === undefined) throw noRuleSet('arm64', choice.name);
+  return [{ ...common, arch: 'arm64', rules, facts }, choice];
+}
+
+function x86Replay(
+  log: ReplayLog,
+  extent: string,
+  common: CommonConfig,
+  asked: string | undefined,
+  release: string | undefined,
+): readonly [ReplayConfig, RuleSetChoice] {
+  const facts = x86Facts(log, extent);
+  const choice = chooseRuleSet('x86', asked, release, facts.ruleEvidence);
+  const rules = x86RuleSet(choice.name);
+  if (rules === undefined) throw noRuleSet('x86', choice.name);
+  return [{ ...common, arch: 'x86', rules, facts }, choice];
+}
+
+function noRuleSet(arch: Arch, name: string): UsageError {
+  const sets = ruleSets();
+  const names = [...sets]
+    .filter(([, info]) => info.selectable && info.arch === arch)
+    .map(([selectable]) => selectable);
+  const other = sets.get(name);
+  const what =
+    other?.selectable === true
+      ? `${name} is for ${other.arch}: the recording is of ${arch}`
+      : `no rule set ${name}`;
+  return new UsageError(what, `one of: ${names.join(', ')} (vpmu models tells them apart)`);
 }
 
 /** The limit that stops after `seq`; undefined when the log has no such event. */

@@ -1,5 +1,6 @@
 import { InputError, UsageError } from '../domain/errors.ts';
 import { resolveTime, type TimeSpec } from '../domain/time-spec.ts';
+import { createReplayer } from './create-replayer.ts';
 import type { ReplayLimit, ReplayStep } from './replay.ts';
 import { replay, runReplay } from './replay.ts';
 import {
@@ -9,8 +10,8 @@ import {
   type ReplayChoices,
   type ReplayLog,
 } from './replay-log.ts';
-import { Replayer } from './replayer.ts';
-import { type CounterState, type VcpuState, vcpuState } from './state-view.ts';
+import type { Replayer } from './replayer.ts';
+import type { CounterState, VcpuState } from './state-view.ts';
 import { traceSpan } from './trace-span.ts';
 import type { RuleSetChoice } from './vm-facts.ts';
 
@@ -57,10 +58,10 @@ export function replayTo(log: ReplayLog, at: TimeSpec, choices: ReplayChoices = 
   const last = runReplay(
     replay(prepared.source, prepared.config, { limit, checkpoints: prepared.checkpoints }),
   );
-  const replayer = last?.replayer ?? new Replayer(prepared.config);
+  const replayer = last?.replayer ?? createReplayer(prepared.config);
   replayer.advanceTo(time);
   const facts = prepared.config.vcpus;
-  const vcpus = replayer.vcpus.map((vcpu, i) => vcpuState(vcpu, facts[i]!));
+  const vcpus = replayer.vcpus.map((vcpu, i) => vcpu.state(facts[i]!));
   return {
     time,
     seq: replayer.lastSeq,
@@ -96,7 +97,7 @@ function lookAhead(
     const { perf } = replayer.ofSlot(state.slot)!;
     for (const counter of state.counters) {
       const i = counter.counter;
-      if (counter.certainty !== 'bounded' || perf.pointer[i] === 0n) continue;
+      if (counter.certainty !== 'bounded' || !perf.isFollowed(i)) continue;
       const span = perf.countSpan(i);
       if (span !== BigInt.asUintN(counter.width, counter.high - counter.low)) continue;
       pending.push({
@@ -152,7 +153,8 @@ function narrow(
   replayer: Replayer,
   vcpus: readonly VcpuState[],
 ): CounterState | 'gone' | undefined {
-  const { perf, pmu } = replayer.ofSlot(at.slot)!;
+  const vcpu = replayer.ofSlot(at.slot)!;
+  const { perf } = vcpu;
   const i = at.counter;
   const changed = perf.evidence[i] !== at.evidence;
   const sameEvent = perf.pointer[i] === at.pointer || perf.wasReleasedNow(i);
@@ -164,7 +166,7 @@ function narrow(
     .find((vcpu) => vcpu.slot === at.slot)!
     .counters.find((counter) => counter.counter === i)!;
   const growth = proved
-    ? BigInt.asUintN(state.width, pmu.counterView(i).low - at.visibleLow)
+    ? BigInt.asUintN(state.width, vcpu.counterValue(i).low - at.visibleLow)
     : BigInt.asUintN(64, perf.countLow(i) - at.low);
   // More than the bound allowed: the event's history changed in between (a rebase); the bound stands.
   if (growth > at.span) return 'gone';

@@ -1,7 +1,8 @@
 import { defer, from, map, type Observable, takeWhile } from 'rxjs';
 import type { EventChunk } from '../domain/event-chunk.ts';
+import { createReplayer } from './create-replayer.ts';
 import type { Observation } from './observation.ts';
-import { type ReplayConfig, Replayer } from './replayer.ts';
+import type { ReplayConfig, Replayer } from './replayer.ts';
 
 /** Opaque position in the log's order, as the log hands it out. */
 export type Cursor = readonly number[];
@@ -101,7 +102,7 @@ export function replay(
 ): Observable<ReplayStep> {
   const { limit, checkpoints, checkpointEvery = CHECKPOINT_EVERY } = options;
   return defer(() => {
-    const replayer = new Replayer(config);
+    const replayer = createReplayer(config);
     let ordinal = 0;
     let lastSaved = 0;
     let time = 0n;

@@ -1,13 +1,9 @@
-import { arm64EventLabel } from '../arch/arm64-events.ts';
-import { RegisterSpace } from '../domain/event-kind.ts';
 import type { VcpuFact } from '../domain/log-facts.ts';
 import { U64_MAX } from '../domain/u64.ts';
-import { accessResult } from '../emulator/pmuv3-config.ts';
-import type { CounterView } from '../emulator/pmuv3-view.ts';
 import { UNCERTAINTY_REASONS } from '../emulator/uncertainty.ts';
 import { Residency } from './guest-residency.ts';
-import { Backing, COUNTERS, PerfEventState, STATE_UNKNOWN } from './recorded-perf.ts';
-import type { VcpuReplay } from './vcpu-replay.ts';
+import { Backing, PerfEventState, type RecordedPerf, STATE_UNKNOWN } from './recorded-perf.ts';
+import type { CounterValue, VcpuReplay } from './vcpu-replay.ts';
 
 /** How sure a value is: proved, inside an interval, or not known. */
 export type Certainty = 'exact' | 'bounded' | 'unknown';
@@ -37,6 +33,8 @@ export interface BackingState {
 /** One guest counter at an instant. */
 export interface CounterState {
   readonly counter: number;
+  /** What people call it: `3`, `GP 3`, `fixed 1`. */
+  readonly name: string;
   /** Event number the counter is programmed for; undefined when not known. */
   readonly event: number | undefined;
   readonly eventName: string;
@@ -71,33 +69,20 @@ export interface VcpuState {
   readonly counters: readonly CounterState[];
 }
 
-const PMCEID = [
-  ['PMCEID0_EL0', 6],
-  ['PMCEID1_EL0', 7],
-] as const;
-
-function reasonOf(reason: number, since: number): { reason: string; since: number } {
+/** `reason` and `since` members for an uncertainty of the emulator. */
+export function reasonOf(reason: number, since: number): { reason: string; since: number } {
   return { reason: UNCERTAINTY_REASONS[reason]?.code ?? 'unknown', since: Math.max(0, since) };
 }
 
-function gatesOf(vcpu: VcpuReplay, view: CounterView): string[] {
-  const gates: string[] = [];
-  const { perf } = vcpu;
-  const i = view.counter;
-  if (view.pmcrE === false) gates.push('PMCR.E is 0');
-  else if (view.pmcrE === undefined) gates.push('PMCR.E not known');
-  if (view.cntEnable === false) gates.push('PMCNTEN bit is 0');
-  else if (view.cntEnable === undefined) gates.push('PMCNTEN bit not known');
-  if (gates.length > 0) return gates;
-  if (view.hasEvent === false) gates.push('no backing event');
+/** Why perf does not count for counter `i` although KVM wants it to. */
+export function placementGates(perf: RecordedPerf, i: number): string[] {
   const failed = perf.placementFailed[i]!;
-  if (failed !== 0) gates.push(`event not placed since @${failed}`);
-  else if (perf.state[i] === PerfEventState.error) gates.push('event in ERROR');
-  return gates;
+  if (failed !== 0) return [`event not placed since @${failed}`];
+  return perf.state[i] === PerfEventState.error ? ['event in ERROR'] : [];
 }
 
-function backingOf(vcpu: VcpuReplay, i: number): BackingState | undefined {
-  const { perf } = vcpu;
+/** The host event behind counter `i` as the records show it. */
+export function backingOf(perf: RecordedPerf, i: number): BackingState | undefined {
   if (perf.life[i] === Backing.none) return undefined;
   const states: Readonly<Record<number, BackingState['state']>> = {
     [PerfEventState.active]: 'active',
@@ -115,66 +100,21 @@ function backingOf(vcpu: VcpuReplay, i: number): BackingState | undefined {
   };
 }
 
-function counterState(vcpu: VcpuReplay, i: number): CounterState {
-  const view = vcpu.pmu.counterView(i);
-  const certainty: Certainty =
-    view.span === 0n ? 'exact' : view.span === U64_MAX ? 'unknown' : 'bounded';
-  const gates = gatesOf(vcpu, view);
-  return {
-    counter: i,
-    event: view.event,
-    eventName: view.event === undefined ? 'not known' : arm64EventLabel(view.event),
-    width: view.width,
-    certainty,
-    low: view.low,
-    high: certainty === 'unknown' ? view.low : BigInt.asUintN(view.width, view.low + view.span),
-    ...(certainty === 'exact' ? {} : reasonOf(view.reason, view.since)),
-    evidence: vcpu.perf.evidence[i]!,
-    counting: gates.length === 0,
-    gates,
-    backing: backingOf(vcpu, i),
-  };
+/** The bounds of a counter's value with how sure they are. */
+export function valueState(
+  value: CounterValue,
+): Pick<CounterState, 'width' | 'certainty' | 'low' | 'high'> {
+  const { low, span, width } = value;
+  const certainty: Certainty = span === 0n ? 'exact' : span === U64_MAX ? 'unknown' : 'bounded';
+  const high = certainty === 'unknown' ? low : BigInt.asUintN(width, low + span);
+  return { width, certainty, low, high };
 }
 
-/** The state of one vCPU as it stands; call `Replayer.advanceTo()` first so that bounds include the time up to now. */
-export function vcpuState(vcpu: VcpuReplay, fact: VcpuFact): VcpuState {
-  const registers = vcpu.pmu.registerViews().map((view): RegisterState => {
-    const exact = view.unknownBits === 0n;
-    return {
-      name: view.name,
-      value: view.value,
-      unknownBits: view.unknownBits,
-      certainty: exact ? 'exact' : 'unknown',
-      ...(exact ? {} : reasonOf(view.reason, view.since)),
-    };
-  });
-  const out = accessResult();
-  for (const [name, op2] of PMCEID) {
-    vcpu.pmu.read((3 << 14) | (3 << 11) | (9 << 7) | (12 << 3) | op2, RegisterSpace.sysreg, 1, out);
-    const exact = out.unknownBits === 0n;
-    registers.push({
-      name,
-      value: out.low,
-      unknownBits: out.unknownBits,
-      certainty: exact ? 'exact' : 'unknown',
-      ...(exact ? {} : { reason: 'initial-state-not-recorded', since: 0 }),
-    });
-  }
-  const valid = vcpu.validCounters;
-  const counters: CounterState[] = [];
-  for (let i = 0; i < COUNTERS; i++)
-    if (((valid >>> i) & 1) !== 0) counters.push(counterState(vcpu, i));
-  for (const counter of counters) {
-    const view = vcpu.pmu.counterView(counter.counter);
-    const exact = view.typeUnknownBits === 0;
-    registers.push({
-      name: counter.counter === 31 ? 'PMCCFILTR_EL0' : `PMEVTYPER${counter.counter}_EL0`,
-      value: BigInt(view.type >>> 0),
-      unknownBits: BigInt(view.typeUnknownBits >>> 0),
-      certainty: exact ? 'exact' : 'unknown',
-      ...(exact ? {} : reasonOf(view.typeReason, view.typeSince)),
-    });
-  }
+/** Where the vCPU's thread is: the part of the state that is the same on every architecture. */
+export function whereabouts(
+  vcpu: VcpuReplay,
+  fact: VcpuFact,
+): Omit<VcpuState, 'registers' | 'counters'> {
   const mode = vcpu.residency.mode;
   return {
     vcpu: fact.index,
@@ -183,7 +123,5 @@ export function vcpuState(vcpu: VcpuReplay, fact: VcpuFact): VcpuState {
     pcpu: vcpu.pcpu,
     mode: mode === Residency.guest ? 'guest' : mode === Residency.host ? 'host' : 'unknown',
     enteredAt: mode === Residency.guest ? vcpu.enteredAt : 0,
-    registers,
-    counters,
   };
 }

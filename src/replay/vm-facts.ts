@@ -1,12 +1,17 @@
 import { sysregCode } from '../arch/arm64-registers.ts';
-import { ruleSetForKernel } from '../arch/rule-sets.ts';
+import { type Arch, ruleSetForKernel } from '../arch/rule-sets.ts';
 import type { EventChunk } from '../domain/event-chunk.ts';
 import { EventFlag, EventKind, RegisterSpace, registerSpace } from '../domain/event-kind.ts';
 
 const PMCR = sysregCode(3, 3, 9, 12, 0);
 const PMCEID0 = sysregCode(3, 3, 9, 12, 6);
 const PMCEID1 = sysregCode(3, 3, 9, 12, 7);
+const ID_AA64DFR0 = sysregCode(3, 0, 0, 5, 0);
 const CHAIN_BIT = 1n << 0x1en;
+
+/** ID_AA64DFR0_EL1.PMUVer: PMUv3p5, and a PMU of the implementer's own. */
+const PMUVER_V3P5 = 6;
+const PMUVER_IMPDEF = 15;
 
 /** A constant of a VM with the first two records that show it: a prediction of one must not rest on itself. */
 export interface Fact<T> {
@@ -47,6 +52,7 @@ export const VM_FACT_KINDS: ReadonlySet<EventKind> = new Set([
   EventKind.write,
   EventKind.pmcrHandle,
   EventKind.eventCreate,
+  EventKind.userspaceGet,
 ]);
 
 type MutableFacts = { -readonly [K in keyof VcpuFacts]: VcpuFacts[K] };
@@ -99,7 +105,7 @@ export function scanVmFacts(
       const seq = chunk.seq[i]!;
       const value = chunk.value[i]!;
       if (kind === EventKind.pmcrHandle) pmcr(facts, value, seq, true);
-      else if (kind === EventKind.read) {
+      else if (kind === EventKind.read || kind === EventKind.userspaceGet) {
         if ((flags & EventFlag.noValue) !== 0 || registerSpace(flags) !== RegisterSpace.sysreg)
           continue;
         const code = chunk.code[i]!;
@@ -108,6 +114,11 @@ export function scanVmFacts(
           facts.pmceid0 = note(facts.pmceid0, value, seq);
           if ((value & CHAIN_BIT) === 0n) tell('arm64-kvm-6.1', seq, 'PMCEID0 does not list CHAIN');
         } else if (code === PMCEID1) facts.pmceid1 = note(facts.pmceid1, value, seq);
+        else if (code === ID_AA64DFR0) {
+          const version = Number((value >> 8n) & 0xfn);
+          const wide = version >= PMUVER_V3P5 && version !== PMUVER_IMPDEF;
+          facts.wideCounters = note(facts.wideCounters, wide, seq);
+        }
       } else if (kind === EventKind.eventCreate) {
         const counter = chunk.counter[i]!;
         if (counter < 0 || counter === 31) continue;
@@ -125,27 +136,31 @@ export interface RuleSetChoice {
   readonly reason: string;
 }
 
-const DEFAULT_RULE_SET = 'arm64-kvm-6.12';
+/** The newest rules of each architecture: for a recording that does not tell its kernel. */
+const NEWEST: Readonly<Record<Arch, string>> = { arm64: 'arm64-kvm-6.12', x86: 'x86-kvm-6.12' };
+/** The older of the rule sets that records can tell apart: only its kernel does what speaks for it. */
+const OLDER: Readonly<Record<Arch, string>> = { arm64: 'arm64-kvm-6.1', x86: 'x86-kvm-6.1' };
 
 /**
  * The rule set for a recording: what the user says, else the kernel release the recording names, else what only one
- * kernel does (VmFacts.ruleEvidence), else the newest, said so.
+ * kernel does (`evidence`), else the newest, said so.
  */
 export function chooseRuleSet(
+  arch: Arch,
   asked: string | undefined,
   kernelRelease: string | undefined,
-  facts: VmFacts,
+  evidence: VmFacts['ruleEvidence'],
 ): RuleSetChoice {
   if (asked !== undefined) return { name: asked, reason: 'asked for' };
   if (kernelRelease !== undefined) {
-    const found = ruleSetForKernel(kernelRelease);
+    const found =
+      arch === 'x86' ? ruleSetForKernel(kernelRelease, 'x86') : ruleSetForKernel(kernelRelease);
     if (found !== undefined) {
       const fit = found.exact ? '' : ` (${found.reason})`;
       return { name: found.rules.name, reason: `kernel ${kernelRelease}${fit}` };
     }
   }
-  const older = facts.ruleEvidence.find((e) => e.ruleSet === 'arm64-kvm-6.1');
-  const pick = older ?? facts.ruleEvidence[0];
+  const pick = evidence.find((e) => e.ruleSet === OLDER[arch]) ?? evidence[0];
   if (pick !== undefined) return { name: pick.ruleSet, reason: `${pick.text} @${pick.seq}` };
-  return { name: DEFAULT_RULE_SET, reason: 'newest; the recording does not tell its kernel' };
+  return { name: NEWEST[arch], reason: 'newest; the recording does not tell its kernel' };
 }

@@ -2,8 +2,8 @@ import { defer, from, mergeMap, type Observable } from 'rxjs';
 import { UsageError } from '../domain/errors.ts';
 import { EventKind } from '../domain/event-kind.ts';
 import { U64_MAX } from '../domain/u64.ts';
+import { createReplayer } from './create-replayer.ts';
 import { prepareReplay, type ReplayChoices, type ReplayLog } from './replay-log.ts';
-import { Replayer } from './replayer.ts';
 import type { Certainty } from './state-view.ts';
 
 /** The visible value of one counter right after a record that tells something about it. */
@@ -44,11 +44,11 @@ export function watchCounter(
 ): Observable<SeriesPoint> {
   return defer(() => {
     const { config, source } = prepareReplay(log, choices);
-    const replayer = new Replayer(config);
+    const replayer = createReplayer(config);
     const vcpu = replayer.ofSlot(slot);
     if (vcpu === undefined) throw new UsageError(`the log has no vCPU in slot ${slot}`);
-    const exists = counter >= 0 && counter < 32 && ((vcpu.validCounters >>> counter) & 1) !== 0;
-    if (!exists) throw new UsageError(`vCPU ${slot} has no counter ${counter}`);
+    if (!vcpu.counters.includes(counter))
+      throw new UsageError(`vCPU ${slot} has no counter ${counter}`);
     let last = { low: -1n, span: -1n };
     return from(source.chunks({})).pipe(
       mergeMap((chunk) => {
@@ -57,7 +57,7 @@ export function watchCounter(
           replayer.apply(chunk, i, i + 1, () => undefined);
           const kind = chunk.kind[i]! as EventKind;
           if (!TELLING.has(kind)) continue;
-          const { low, span, width } = vcpu.pmu.counterView(counter);
+          const { low, span, width } = vcpu.counterValue(counter);
           if (low === last.low && span === last.span) continue;
           last = { low, span };
           const unknown = span === U64_MAX;

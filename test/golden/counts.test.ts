@@ -22,7 +22,11 @@ function printedCounts(text: string): readonly Printed[] {
   }));
 }
 
-const rawOf = (recording: string): Promise<Log> => logOf(SHIPPED.get(recording)!.get('trace-raw')!);
+/** The tracefs text of a recording, or the only form it ships in. */
+function rawOf(recording: string): Promise<Log> {
+  const forms = SHIPPED.get(recording)!;
+  return logOf(forms.get('trace-raw') ?? [...forms.values()][0]!);
+}
 
 /**
  * For each printed count the consecutive windows of one counter that add up to it, after those of the count before;

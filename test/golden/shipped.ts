@@ -16,19 +16,25 @@ import {
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 export const TRACES = join(ROOT, 'traces');
 
-const TEXT = /^((?:trace-raw|trace-cmd-report|perf-script)(?:-\w+)?)\.txt(?:\.zst|\.gz)?$/;
+const FORM =
+  /^((?:trace-raw|trace-cmd-report|perf-script)(?:-\w+)?(?=\.txt)|perf\.data|trace(?:-v6)?\.dat)(?:\.txt)?(?:\.zst|\.gz)?$/;
 
-/** The recordings that ship, each with its texts: form (`trace-raw`, `perf-script-F`, …) → path. */
+/**
+ * The arm64 recordings that ship, each with its forms: `trace-raw`, `perf-script-F`, `perf.data`, … → path. Names that begin
+ * with X are of x86 hosts.
+ */
 export const SHIPPED: ReadonlyMap<string, ReadonlyMap<string, string>> = new Map(
   readdirSync(TRACES, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map(({ name }) => {
+    .filter((entry) => entry.isDirectory() && !entry.name.startsWith('X'))
+    .map(({ name }): [string, Map<string, string>] => {
       const texts = readdirSync(join(TRACES, name)).flatMap((file): [string, string][] => {
-        const form = TEXT.exec(file)?.[1];
+        const form = FORM.exec(file)?.[1];
         return form === undefined ? [] : [[form, join(TRACES, name, file)]];
       });
       return [name, new Map(texts)];
-    }),
+    })
+    // Folders of perf stat outputs alone are no recordings.
+    .filter(([, forms]) => forms.size > 0),
 );
 
 /** `perf script` without --guest-code: nothing of a guest is left in it. */

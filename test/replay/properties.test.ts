@@ -2,9 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { EventChunk } from '../../src/domain/event-chunk.ts';
 import { EventKind } from '../../src/domain/event-kind.ts';
+import { createReplayer } from '../../src/replay/create-replayer.ts';
 import { parseWithheld } from '../../src/replay/evidence.ts';
 import type { Observation } from '../../src/replay/observation.ts';
-import { Replayer } from '../../src/replay/replayer.ts';
+import type { Replayer } from '../../src/replay/replayer.ts';
 import { anyProgram, anySetup } from '../emulator/programs.ts';
 import { chunksOf, configOf, type Simulation, simulate } from './simulated-kvm.ts';
 
@@ -26,7 +27,7 @@ function run(
   without: readonly string[] = [],
 ): { observations: Observation[]; replayer: Replayer } {
   const observations: Observation[] = [];
-  const replayer = new Replayer(configOf(sim, parseWithheld(without)));
+  const replayer = createReplayer(configOf(sim, parseWithheld(without)));
   for (const chunk of chunks)
     replayer.apply(chunk, 0, chunk.length, (seen) => observations.push(seen));
   return { observations, replayer };
@@ -143,10 +144,10 @@ describe('recordings of random programs on the reference vPMU', () => {
           const at = position % sim.events.length;
           const whole = run(sim, [chunk!], without);
           const config = configOf(sim, parseWithheld(without));
-          const first = new Replayer(config);
+          const first = createReplayer(config);
           first.apply(chunk!, 0, at, () => undefined);
           const rest: Observation[] = [];
-          const second = new Replayer(config);
+          const second = createReplayer(config);
           second.restore(first.snapshot());
           second.apply(chunk!, at, chunk!.length, (seen) => rest.push(seen));
           expect(rest).toEqual(whole.observations.filter((seen) => seen.seq > at));

@@ -48,7 +48,7 @@ class RecordingPerf extends FakePerf {
     this.record({
       kind: EventKind.hwAdd,
       object: this.pointerOf(counter),
-      aux0: BigInt(event.config),
+      aux0: BigInt(event.number),
       code: event.state === 'active' ? 0 : EAGAIN >>> 0,
       flags: event.state === 'active' ? 0 : EventFlag.failed,
     });
@@ -62,7 +62,7 @@ class RecordingPerf extends FakePerf {
       kind: EventKind.hwUpdate,
       object,
       value: event.count,
-      aux0: BigInt(event.config),
+      aux0: BigInt(event.number),
     });
   }
 
@@ -264,6 +264,7 @@ export function configOf(
   const { config, rules } = modelOf(simulation.setup);
   const fact = <T>(value: T): Fact<T> => ({ value, first: -1, second: -2 });
   return {
+    arch: 'arm64',
     rules,
     facts: {
       byVcpu: new Map([

@@ -6,6 +6,7 @@ import {
   type Event,
   formatTime,
   type Observation,
+  type SliceFacts,
   type VerdictCounts,
 } from '../../index.ts';
 import type { Shell } from '../shell.ts';
@@ -16,7 +17,12 @@ import { renderTable } from './table.ts';
 import { plural } from './text.ts';
 
 /** How the guest reads came out, why some were not predicted exactly, and the first that cannot be. */
-export function printCheck(shell: Shell, result: CheckResult, words: EventWords): void {
+export function printCheck(
+  shell: Shell,
+  result: CheckResult,
+  words: EventWords,
+  sliceDifferences?: readonly string[],
+): void {
   const { guestReads, counterReads } = result;
   shell.print(
     `${result.ruleSet.name} (${result.ruleSet.reason}) · ${plural(result.events, 'event')}`,
@@ -47,6 +53,7 @@ export function printCheck(shell: Shell, result: CheckResult, words: EventWords)
   shell.print();
   printSideChecks(shell, result);
   if (result.reasons.size > 0) printReasons(shell, result.reasons);
+  if (sliceDifferences !== undefined) printSlice(shell, sliceDifferences);
   if (result.firstContradiction !== null) {
     printContradiction(shell, result.firstContradiction, words);
   } else if (guestReads.confirmed + guestReads.bounded > 0) {
@@ -59,6 +66,17 @@ export function printCheck(shell: Shell, result: CheckResult, words: EventWords)
       ),
     );
   }
+}
+
+/** How a slice comes out against what its header says. */
+function printSlice(shell: Shell, differences: readonly string[]): void {
+  if (differences.length === 0) {
+    shell.print(shell.style('good', 'The slice comes out as when it was cut.'));
+    return;
+  }
+  shell.print(shell.style('bad', 'The slice comes out otherwise than when it was cut:'));
+  for (const line of differences) shell.print(`  ${line}`);
+  shell.print();
 }
 
 function difference(all: VerdictCounts, part: VerdictCounts): VerdictCounts {
@@ -82,6 +100,12 @@ function printSideChecks(shell: Shell, result: CheckResult): void {
   if (backing.confirmed + backing.contradicted + backing.deviations > 0) {
     lines.push(
       `backing events: ${grouped(backing.confirmed)} created as predicted, ${grouped(backing.contradicted)} otherwise, ${grouped(backing.deviations)} on one side only`,
+    );
+  }
+  const { samplePeriods: periods } = result;
+  if (periods.confirmed + periods.contradicted > 0) {
+    lines.push(
+      `sample periods of live events: ${grouped(periods.confirmed)} set as predicted, ${grouped(periods.contradicted)} otherwise`,
     );
   }
   if (result.unrecordedReads + result.unrecordedWrites > 0) {
@@ -120,9 +144,7 @@ function printContradiction(shell: Shell, first: Contradiction, words: EventWord
     shell.style('bad', 'First contradiction: ') +
       `@${o.seq} at ${formatTime(o.time)}, vcpu${o.vcpu} reads ${registerOf(o)}`,
   );
-  shell.print(
-    `  recorded   ${o.recordedUndef ? 'UNDEFINED (the access was refused)' : valueText(o, o.recorded)}`,
-  );
+  shell.print(`  recorded   ${o.recordedUndef ? refused(o) : valueText(o, o.recorded)}`);
   shell.print(`  predicted  ${predictionText(o)}`);
   if (o.evidence > 0) shell.print(`  evidence   @${o.evidence}`);
   if (o.reason !== '')
@@ -145,7 +167,7 @@ function valueText(o: Observation, value: bigint): string {
 }
 
 function predictionText(o: Observation): string {
-  if (o.predictedUndef) return 'UNDEFINED (the access is refused)';
+  if (o.predictedUndef) return refused(o);
   if (o.span > 0n)
     return `${valueText(o, o.low)} … ${valueText(o, BigInt.asUintN(64, o.low + o.span))}`;
   return o.unknownBits === 0n
@@ -154,7 +176,7 @@ function predictionText(o: Observation): string {
 }
 
 /** A check for programs. */
-export function checkJson(result: CheckResult, words: EventWords): Json {
+export function checkJson(result: CheckResult, words: EventWords, slice: SliceFacts | null): Json {
   const { firstContradiction: first } = result;
   return {
     ruleSet: { ...result.ruleSet },
@@ -165,6 +187,7 @@ export function checkJson(result: CheckResult, words: EventWords): Json {
     unrecordedWrites: result.unrecordedWrites,
     interruptLevels: { ...result.interruptLevels },
     backingEvents: { ...result.backingEvents },
+    samplePeriods: { ...result.samplePeriods },
     reasons: [...result.reasons].map(([reason, reads]) => ({ reason, reads })),
     firstContradiction:
       first === null
@@ -174,6 +197,14 @@ export function checkJson(result: CheckResult, words: EventWords): Json {
             before: first.before.map((event) => eventJson(event, words)),
           },
     contradictions: result.contradictions.map(observationJson),
+    slice:
+      slice === null
+        ? null
+        : {
+            ...slice,
+            guestReads: { ...slice.guestReads },
+            counterReads: { ...slice.counterReads },
+          },
   };
 }
 
@@ -195,4 +226,10 @@ function observationJson(o: Observation): { readonly [member: string]: Json } {
     reason: o.reason === '' ? null : o.reason,
     since: o.since === 0 ? null : o.since,
   };
+}
+
+/** How an access of this architecture is refused. */
+function refused(o: Observation): string {
+  const x86 = o.space === RegisterSpace.msr || o.space === RegisterSpace.rdpmc;
+  return x86 ? '#GP (the access faults)' : 'UNDEFINED (the access is refused)';
 }

@@ -1,5 +1,6 @@
 import { perfHardwareName } from '../../arch/perf-generic.ts';
-import { exitName, HaltInstruction, TaskState } from '../../arch/tracepoints.ts';
+import { exitName, HaltInstruction, TaskState, userspaceExitName } from '../../arch/tracepoints.ts';
+import { x86MsrName } from '../../arch/x86-msrs.ts';
 import { RegisterSpace, registerSpace } from '../../domain/event-kind.ts';
 import { hex } from '../../domain/u64.ts';
 import {
@@ -82,11 +83,11 @@ export function eventDetails(event: Event, words: EventWords): string {
   return parts.join(' ');
 }
 
-/** A register of an access as the manuals spell it; MSRs and RDPMC indices as numbers. */
+/** A register of an access as the manuals spell it; RDPMC indices and MSRs that are not the PMU's as numbers. */
 export function registerName(code: number, flags: number): string {
   switch (registerSpace(flags)) {
     case RegisterSpace.msr:
-      return `MSR ${hex(code)}`;
+      return x86MsrName(code) ?? `MSR ${hex(code)}`;
     case RegisterSpace.rdpmc:
       return `RDPMC ${hex(code)}`;
     case RegisterSpace.sysreg:
@@ -179,7 +180,10 @@ function codeText(event: Event, spec: KindSpec, words: EventWords): string | und
         ? `ret=${signed === 0 ? 0 : (ERRNO.get(signed) ?? signed)}`
         : undefined;
     case 'reason':
-      return `reason=${event.kind === EventKind.guestExit ? exitName(event.code) : event.code}`;
+      return `reason=${event.kind === EventKind.guestExit ? exitName(event.code) : userspaceExitName(event.code)}`;
+    case 'apic-register':
+    case 'cpuid-leaf':
+      return `${spec.code}=${hex(event.code)}`;
     case 'task-state':
       return `state=${taskStateText(event.code)}`;
     case 'instruction':
@@ -242,6 +246,12 @@ function payloadText(
     case 'mask':
     case 'raw':
     case 'error-code':
+    case 'event-select':
+    case 'address':
+    case 'eax':
+    case 'ebx':
+    case 'ecx':
+    case 'edx':
       return hex(value);
     case 'config':
       return configText(event, words);

@@ -80,7 +80,7 @@ function cyclesFirst(a: CounterState, b: CounterState): number {
 
 function counterRow(counter: CounterState): readonly string[] {
   return [
-    `${counter.counter}`,
+    counter.name,
     counter.eventName,
     valueText(counter),
     certaintyText(counter),
@@ -89,7 +89,8 @@ function counterRow(counter: CounterState): readonly string[] {
   ];
 }
 
-function number(value: bigint): string {
+/** A counter value: large ones in hex. */
+export function number(value: bigint): string {
   return value < HEX_FROM ? grouped(value) : hex(value);
 }
 

@@ -1,0 +1,307 @@
+import type { PerfEventAttr } from '../../domain/log-facts.ts';
+import type { BackingAttr, PausablePerf } from '../../emulator/host-perf.ts';
+import type { FieldVisitor } from '../fields.ts';
+import { Backing, PerfEventState, RecordedPerf, STATE_UNKNOWN } from '../recorded-perf.ts';
+
+/** Counter numbers of x86: GP i = i, fixed i = 32 + i. */
+export const X86_COUNTER_NUMBERS = 40;
+
+/** No core that runs KVM clocks above 10 GHz, and none counts more than 64 of anything in one cycle: a bound, no estimate. */
+export const X86_EVENTS_PER_NS = 640;
+
+/**
+ * Backing events of an x86 vCPU: besides being created and released they are paused (disabled, read and counted from 0
+ * again), get new periods and are enabled again. Creations name no counter: they are told apart by what is asked for.
+ */
+export class X86RecordedPerf extends RecordedPerf implements PausablePerf {
+  /** 1: a pause was recorded that the emulator has not asked for yet. */
+  private readonly pausedEarly: Uint8Array;
+  /** 1: a period change was recorded (2: refused) that the emulator has not asked for yet; and the period. */
+  private readonly periodEarly: Uint8Array;
+  private readonly earlyPeriod: BigUint64Array;
+  private readonly periodTold: Uint8Array;
+  /** 1: the enable of an event was recorded that the emulator has not asked for yet. */
+  private readonly enabledEarly: Uint8Array;
+  /** perf's own count when the event was last placed on a hardware counter; what that counted since, and the residency then. */
+  private readonly placedCount: BigUint64Array;
+  private readonly delta: BigUint64Array;
+  private readonly deltaAt: Float64Array;
+
+  /** Times of the event's last read, and the guest residency then. */
+  private readonly lastEnabled: BigUint64Array;
+  private readonly lastRunning: BigUint64Array;
+  private readonly timesAt: Float64Array;
+
+  /**
+   * Something was recorded, since the last reconcile(), that the emulator may not have asked for; a period was told. Not
+   * part of a snapshot: true without need only costs time.
+   */
+  anyEarly = true;
+  anyPeriodTold = true;
+
+  /** True while every pause and period change is surely recorded. */
+  expectPauses = false;
+  private periodsConfirmed = 0;
+  private periodsContradicted = 0;
+
+  constructor() {
+    const n = X86_COUNTER_NUMBERS;
+    super(n, () => X86_EVENTS_PER_NS, 7 * 8 * n + 4 * n);
+    let at = this.extraAt;
+    const u64s = (): BigUint64Array => {
+      at += 8 * n;
+      return new BigUint64Array(this.buffer, at - 8 * n, n);
+    };
+    const u8s = (): Uint8Array => {
+      at += n;
+      return new Uint8Array(this.buffer, at - n, n);
+    };
+    this.earlyPeriod = u64s();
+    this.placedCount = u64s();
+    this.lastEnabled = u64s();
+    this.lastRunning = u64s();
+    this.delta = u64s();
+    const f64s = (): Float64Array => new Float64Array(this.buffer, u64s().byteOffset, n);
+    this.timesAt = f64s();
+    this.deltaAt = f64s();
+    this.pausedEarly = u8s();
+    this.periodEarly = u8s();
+    this.enabledEarly = u8s();
+    this.periodTold = u8s();
+  }
+
+  override forget(): void {
+    super.forget();
+    // The base class forgets while it is constructed, before these exist.
+    this.pausedEarly?.fill(0);
+    this.periodEarly?.fill(0);
+    this.enabledEarly?.fill(0);
+    this.periodTold?.fill(0);
+    this.expectPauses = false;
+  }
+
+  /** The vCPU was just made: it has no events. */
+  none(): void {
+    this.forget();
+    this.life.fill(Backing.none);
+    this.wanted.fill(0);
+    this.relSpan.fill(0n);
+    this.offSpan.fill(0n);
+  }
+
+  // What the emulator asks.
+
+  override create(counter: number, attr: BackingAttr): boolean {
+    const period = attr.periodKnown ? attr.samplePeriod : undefined;
+    const recorded = this.creations.assign(counter, attr.config, period);
+    if (!recorded && this.expectCreates && this.expectPauses && this.pointer[counter] !== 0n) {
+      // The model does not know whether KVM made a new event: the records say that it went on with the old one.
+      if (this.pausedEarly[counter] === 1) this.pause(counter);
+      else this.rebase(counter);
+      this.clearEarly(counter);
+      this.enable(counter);
+      return true;
+    }
+    this.clearEarly(counter);
+    const created = super.create(counter, attr);
+    this.placedCount[counter] = BigInt.asUintN(64, -this.delta[counter]!);
+    // A recorded period is minus the counter's value: what the model does not know, it can learn from it.
+    if (created && !attr.periodKnown && this.pointer[counter] !== 0n) this.mismatch[counter] = 1;
+    if (this.mismatch[counter] === 1) this.anyEarly = true;
+    return created;
+  }
+
+  override enable(counter: number): void {
+    this.enabledEarly[counter] = 0;
+    super.enable(counter);
+  }
+
+  override release(counter: number): void {
+    this.clearEarly(counter);
+    super.release(counter);
+  }
+
+  pause(counter: number): void {
+    if (this.pausedEarly[counter] === 0 && this.expectPauses) this.deviations++;
+    this.beginAnew(counter);
+    this.pausedEarly[counter] = 0;
+    this.settle(counter);
+    this.wanted[counter] = 0;
+    this.relLow[counter] = 0n;
+    this.relSpan[counter] = 0n;
+    this.offLow[counter] = 0n;
+    this.offSpan[counter] = 0n;
+    this.lastExact[counter] = 0n;
+    this.exactAt[counter] = this.residency;
+    // What the hardware counter has counted so far belongs to before: counts go on when it is started anew.
+    this.placedCount[counter] = BigInt.asUintN(64, -this.delta[counter]!);
+    this.origins[counter] = this.origins[counter]! + 1;
+  }
+
+  setPeriod(counter: number, period: bigint): boolean {
+    const early = this.periodEarly[counter]!;
+    this.periodEarly[counter] = 0;
+    if (early === 0) {
+      if (this.expectPauses && this.life[counter] === Backing.live) this.deviations++;
+      return true;
+    }
+    if (this.earlyPeriod[counter] === period) this.periodsConfirmed++;
+    else this.periodsContradicted++;
+    return early === 1;
+  }
+
+  private clearEarly(counter: number): void {
+    this.pausedEarly[counter] = 0;
+    this.periodEarly[counter] = 0;
+    this.enabledEarly[counter] = 0;
+  }
+
+  // What the records say.
+
+  override created(creation: Parameters<RecordedPerf['created']>[0]): void {
+    this.anyEarly = true;
+    super.created(creation);
+  }
+
+  override released(counter: number): void {
+    this.anyEarly = true;
+    super.released(counter);
+  }
+
+  /** event-pause: `count` is what the event had counted since it last began at 0. */
+  paused(counter: number, count: bigint, reset: boolean): void {
+    this.anyEarly = true;
+    if (this.pausedEarly[counter] === 1) {
+      // KVM paused it twice before the emulator asked: the counts add up.
+      this.exactCount(counter, BigInt.asUintN(64, this.lastExact[counter]! + count));
+    } else this.exactCount(counter, count);
+    if (reset) this.pausedEarly[counter] = 1;
+    this.wanted[counter] = 0;
+    this.state[counter] = PerfEventState.off;
+    this.placementFailed[counter] = 0;
+  }
+
+  /** A pause of it was recorded that the emulator has not asked for yet. */
+  wasPausedNow(counter: number): boolean {
+    return this.pausedEarly[counter] === 1;
+  }
+
+  /** event-period. */
+  periodSet(counter: number, period: bigint, failed: boolean): void {
+    this.anyEarly = true;
+    this.anyPeriodTold = true;
+    this.periodEarly[counter] = failed ? 2 : 1;
+    this.earlyPeriod[counter] = period;
+    this.periodTold[counter] = failed ? 0 : 1;
+  }
+
+  /**
+   * The period KVM gave the event since the last call when it programmed the counter: minus the counter's value, for what
+   * the event had counted is folded then. 0n: none was recorded.
+   */
+  takePeriodTold(counter: number): bigint {
+    const told = this.periodTold[counter] === 1 ? this.earlyPeriod[counter]! : 0n;
+    this.periodTold[counter] = 0;
+    return told;
+  }
+
+  override enabled(counter: number): void {
+    super.enabled(counter);
+    this.enabledEarly[counter] = 1;
+    this.anyEarly = true;
+  }
+
+  /**
+   * event-read with times (ns). When neither moved since the event's last read although KVM wants it to run and the
+   * guest ran, it is on no hardware counter (semantics F.1).
+   */
+  timesRead(counter: number, enabled: bigint, running: bigint): void {
+    const still = this.lastEnabled[counter] === enabled && this.lastRunning[counter] === running;
+    if (!still || enabled === 0n) {
+      this.placementFailed[counter] = 0;
+      if (this.wanted[counter] === 1) this.state[counter] = PerfEventState.active;
+    } else if (this.wanted[counter] === 1 && this.residency > this.timesAt[counter]!) {
+      if (this.placementFailed[counter] === 0) this.placementFailed[counter] = this.seq;
+      this.state[counter] = PerfEventState.error;
+    }
+    this.lastEnabled[counter] = enabled;
+    this.lastRunning[counter] = running;
+    this.timesAt[counter] = this.residency;
+  }
+
+  // What the hardware counters say.
+
+  /** The event was put on a hardware counter now. */
+  hardwareStarted(counter: number): void {
+    this.placedCount[counter] =
+      this.exactAt[counter] === this.residency || this.offSpan[counter] === 0n
+        ? this.absolute(counter)
+        : 0n;
+    this.delta[counter] = 0n;
+    this.deltaAt[counter] = this.residency;
+    this.state[counter] = PerfEventState.active;
+    this.placementFailed[counter] = 0;
+  }
+
+  /** Before the guest runs: what the emulator counts from here on, the hardware counter does. */
+  hardwareAnchor(counter: number): void {
+    if (this.offSpan[counter] !== 0n && this.deltaAt[counter] === this.residency) {
+      this.exactCount(counter, this.placedCount[counter]! + this.delta[counter]!);
+    }
+  }
+
+  /** The hardware counter it is on has counted `delta` since the event was put there. */
+  hardwareCount(counter: number, delta: bigint): void {
+    this.delta[counter] = delta;
+    this.deltaAt[counter] = this.residency;
+    this.exactCount(counter, BigInt.asUintN(64, this.placedCount[counter]! + delta));
+  }
+
+  /** perf counted `more` than its hardware counter (48 bits) shows: an overflow whose handler was not recorded. */
+  missed(counter: number, more: bigint): void {
+    if (this.deltaAt[counter] !== this.residency) return;
+    this.hardwareCount(counter, BigInt.asUintN(48, this.delta[counter]! + more));
+  }
+
+  private absolute(counter: number): bigint {
+    return BigInt.asUintN(64, this.relLow[counter]! + this.offLow[counter]!);
+  }
+
+  override get periods(): { readonly confirmed: number; readonly contradicted: number } {
+    return { confirmed: this.periodsConfirmed, contradicted: this.periodsContradicted };
+  }
+
+  /** A guest that writes the counter leaves the event in place. */
+  override isFollowed(): boolean {
+    return false;
+  }
+
+  override reconcile(
+    attrOf: (id: number) => PerfEventAttr | undefined,
+    counterFor?: (config: number) => number,
+  ): { counter: number; attr: BackingAttr }[] {
+    this.anyEarly = false;
+    this.deviations += this.creations.place(counterFor ?? (() => -1));
+    for (let i = 0; i < this.size; i++) {
+      if (this.pausedEarly[i] === 1) {
+        // KVM paused it although the model did not: what it counted is folded somewhere the model does not know.
+        this.deviations++;
+        this.pause(i);
+        this.deviations -= this.expectPauses ? 1 : 0;
+        this.wanted[i] = this.enabledEarly[i] === 1 ? 1 : 0;
+        this.state[i] = STATE_UNKNOWN;
+      }
+      this.clearEarly(i);
+    }
+    return super.reconcile(attrOf);
+  }
+
+  override fields(visitor: FieldVisitor): void {
+    super.fields(visitor);
+    this.anyEarly = true;
+    this.anyPeriodTold = true;
+    this.expectPauses = visitor.flag(this.expectPauses);
+    this.periodsConfirmed = visitor.number(this.periodsConfirmed);
+    this.periodsContradicted = visitor.number(this.periodsContradicted);
+  }
+}
