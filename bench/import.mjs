@@ -1,7 +1,7 @@
 // node bench/import.mjs FILE…: rate at which recordings are imported, stored included, in events per CPU second.
-//   FILE          any recording vpmu reads
-//   perf.data     `perf script --ns --guest-code` decodes and prints it first; its text is then imported
-//   trace.dat     `trace-cmd report -t` likewise
+//   FILE          any recording vpmu reads, packed or not
+//   perf.data     is also decoded and printed by `perf script --ns --guest-code`, unpacked first
+//   trace.dat     likewise by `trace-cmd report -t`
 // For binary files the rate of the foreign tool is measured in the same run, so that the ratio is of one machine and
 // one moment. Each import is a process of its own (start-up included), output to a fresh log; the median of three.
 import { spawnSync } from 'node:child_process';
@@ -16,7 +16,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { median } from './measure.mjs';
+import { median, rate } from './measure.mjs';
 
 const files = process.argv.slice(2);
 if (files.length === 0) {
@@ -42,46 +42,55 @@ try {
 }
 
 function bench(file) {
-  const tool = printer(file);
-  let text = file;
-  let foreign;
-  if (tool !== undefined) {
-    text = join(folder, 'printed.txt');
-    const seconds = [1, 2, 3].map(() => timed(tool.command, tool.args(file), text));
-    foreign = median(seconds);
-  }
   const log = join(folder, 'bench.vpmu');
-  const runs = [1, 2, 3].map(() => {
+  const tool = printer(file);
+  const printed = [];
+  const runs = [];
+  for (let round = 0; round < 3; round++) {
+    if (tool !== undefined)
+      printed.push(timed(tool.command, tool.args, join(folder, 'printed.txt')));
     for (const suffix of ['', '-wal', '-shm']) rmSync(log + suffix, { force: true });
-    const run = spawnSync(process.execPath, [child, text, log], { encoding: 'utf8' });
+    const run = spawnSync(process.execPath, [child, file, log], { encoding: 'utf8' });
     if (run.status !== 0) throw new Error(run.stderr);
-    return JSON.parse(run.stdout);
-  });
+    runs.push(JSON.parse(run.stdout));
+  }
   const { events } = runs[0];
   const seconds = median(runs.map((run) => run.seconds));
   const megabytes = Math.round(Math.max(...runs.map((run) => run.megabytes)));
   const bytes = statSync(log).size / events;
-  const own = (events / seconds / 1e6).toFixed(2);
-  let line = `${basename(file)}: ${events} events, ${own} M/s imported and stored, ${bytes.toFixed(1)} bytes/event, peak ${megabytes} MB`;
-  if (foreign !== undefined) {
-    line += `; ${tool.command} prints ${(events / foreign / 1e6).toFixed(2)} M/s: ratio ${(foreign / seconds).toFixed(2)}`;
+  let line = `${basename(file)}: ${events} events, ${rate(events, seconds)} imported and stored, ${bytes.toFixed(1)} bytes/event, peak ${megabytes} MB`;
+  if (tool !== undefined) {
+    const foreign = median(printed);
+    line += `; ${tool.command} prints ${rate(events, foreign)}: ratio ${(foreign / seconds).toFixed(2)}`;
   }
   console.log(line);
 }
 
-/** The tool that decodes a binary recording, by its magic. */
+/** The tool that decodes a binary recording, by its magic, and what to tell it. */
 function printer(file) {
+  let path = file;
+  let head = headOf(file);
+  if (head.readUInt32LE(0) === 0xfd2fb528) {
+    path = join(folder, 'unpacked');
+    const run = spawnSync('zstd', ['-dqf', file, '-o', path]);
+    if (run.status !== 0) return undefined;
+    head = headOf(path);
+  }
+  if (head.toString('latin1', 0, 8) === 'PERFILE2') {
+    return { command: 'perf', args: ['script', '--ns', '--guest-code', '-i', path] };
+  }
+  if (head.toString('latin1', 3, 10) === 'tracing') {
+    return { command: 'trace-cmd', args: ['report', '-t', '-i', path] };
+  }
+  return undefined;
+}
+
+function headOf(file) {
   const head = Buffer.alloc(10);
   const handle = openSync(file);
   readSync(handle, head, 0, 10, 0);
   closeSync(handle);
-  if (head.toString('latin1', 0, 8) === 'PERFILE2') {
-    return { command: 'perf', args: (path) => ['script', '--ns', '--guest-code', '-i', path] };
-  }
-  if (head.toString('latin1', 3, 10) === 'tracing') {
-    return { command: 'trace-cmd', args: (path) => ['report', '-t', '-i', path] };
-  }
-  return undefined;
+  return head;
 }
 
 /** CPU seconds of a command whose output goes to a file. */

@@ -55,7 +55,8 @@ function findRecordings(folders) {
   const found = new Map();
   for (const { path: folder, ships } of folders) {
     for (const entry of readdirSync(folder, { withFileTypes: true })) {
-      if (!entry.isDirectory()) continue;
+      // Names that begin with X are of x86 hosts.
+      if (!entry.isDirectory() || entry.name.startsWith('X')) continue;
       for (const form of FORMS) {
         const path = SUFFIXES.map((suffix) => join(folder, entry.name, form + suffix)).find(
           (file) => existsSync(file),

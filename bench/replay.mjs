@@ -2,27 +2,20 @@
 // seeking in it (default: a recording that ships).
 // The log is repeated REPEAT times (default 8) with shifted times, so that its length is that of a long recording.
 // CPU seconds; every figure is the median of five rounds in one process, the first round (cold) left out.
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import {
-  checkLog,
-  importInto,
-  openLog,
-  openLogForImport,
-  prepareReplay,
-  replay,
-  replayTo,
-} from '../dist/index.js';
+import { checkLog, openLog, prepareReplay, replay, replayTo } from '../dist/index.js';
 import { cpu, median, peakMegabytes, quantile, rate } from './measure.mjs';
+import { asLog, repeatLog } from './repeat-log.mjs';
 
 const shipped = fileURLToPath(new URL('../traces/S1-stat/trace-raw.txt.zst', import.meta.url));
 const [path = shipped, repeat = '8'] = process.argv.slice(2);
 const folder = mkdtempSync(join(tmpdir(), 'vpmu-bench-'));
 try {
   const long = join(folder, 'long.vpmu');
-  await repeatLog(await asLog(path), long, Number(repeat));
+  await repeatLog(await asLog(path, folder), long, Number(repeat));
   const log = openLog(long);
   const events = log.eventCount;
   const rounds = { read: [], prepare: [], replay: [], check: [] };
@@ -80,43 +73,4 @@ try {
   console.log(`peak memory                   ${peakMegabytes()} MB`);
 } finally {
   rmSync(folder, { recursive: true, force: true });
-}
-
-/** The log itself, or one made of the recording. */
-async function asLog(file) {
-  if (readFileSync(file).subarray(0, 15).toString('latin1') === 'SQLite format 3') return file;
-  const log = join(folder, 'once.vpmu');
-  await importInto(log, [{ path: file }]);
-  return log;
-}
-
-/** Writes the events of a log `times` times into a new one, each copy later than the one before. */
-async function repeatLog(from, to, times) {
-  const source = openLog(from);
-  const target = openLogForImport(to);
-  const span = source.lastTime - source.firstTime + 1_000_000n;
-  await target.importRun(async (sink) => {
-    const id = sink.beginSource('repeated');
-    for (const name of source.names().slice(1)) sink.nameId(name);
-    for (let attr = 1; source.attr(attr) !== undefined; attr++) sink.attrId(source.attr(attr));
-    for (const { slot: _slot, ...fact } of source.vcpus()) sink.learnVcpu(fact);
-    for (let k = 0; k < times; k++) {
-      const shift = BigInt(k) * span;
-      for (const chunk of source.chunks()) {
-        for (let i = 0; i < chunk.length; i++) {
-          chunk.time[i] = BigInt.asUintN(64, chunk.time[i] + shift);
-          chunk.source[i] = id;
-        }
-        sink.append(chunk);
-      }
-    }
-    sink.finishSource(id, {
-      facts: { ...source.imports()[0].facts, name: 'repeated' },
-      digest: '0'.repeat(64),
-      bytes: 0,
-      notices: [],
-    });
-  });
-  target.close();
-  source.close();
 }

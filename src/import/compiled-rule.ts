@@ -42,6 +42,8 @@ export const Op = {
   attrTask: 27,
   select: 28,
   name: 29,
+  failedCall: 30,
+  valueGiven: 31,
 } as const;
 
 /** `[op, argument]` of each target; the argument is a shift. */
@@ -57,6 +59,8 @@ const OPS: Readonly<Record<ColumnTarget, readonly [number, number]>> = {
   error: [Op.error, 0],
   ok: [Op.ok, 0],
   failed: [Op.failed, 0],
+  'failed-call': [Op.failedCall, 0],
+  'value-given': [Op.valueGiven, 0],
   select: [Op.select, 0],
   vcpu: [Op.vcpu, 0],
   tid: [Op.tid, 0],
@@ -93,6 +97,57 @@ export interface JoinField {
   readonly identifies: boolean;
 }
 
+/** Number of a field that no rule has: it is never present. */
+const NO_FIELD = MAX_FIELDS;
+/** The u64 columns that take a field as it is, numbered as in ChunkWords.payload. */
+const WIDE: Readonly<Record<number, number>> = {
+  [Op.object]: 0,
+  [Op.event]: 0,
+  [Op.value]: 1,
+  [Op.aux0]: 2,
+  [Op.aux1]: 3,
+};
+
+/** Which field gives which column, sorted for the hot path. */
+export interface FieldPlan {
+  /** Fields for u64 columns, and which of them each is for, in order: of two for one column the later wins. */
+  readonly wide: Uint8Array;
+  readonly column: Uint8Array;
+  /** Field numbers, NO_FIELD if there is none. */
+  readonly event: number;
+  readonly counter: number;
+  readonly vcpu: number;
+  readonly op0: number;
+  readonly ok: number;
+  /** Fields that are four bits of a register's encoding, and where they go. */
+  readonly bits: Uint8Array;
+  readonly shifts: Uint8Array;
+  /** All other fields that go somewhere. */
+  readonly rest: Uint8Array;
+}
+
+function planOf(ops: Uint8Array, args: Uint8Array): FieldPlan {
+  const fields = [...ops.keys()].filter((n) => ops[n] !== Op.none);
+  const first = (op: number): number => (ops.includes(op) ? ops.indexOf(op) : NO_FIELD);
+  const [event, counter, vcpu] = [first(Op.event), first(Op.counter), first(Op.vcpu)];
+  const [op0, ok] = [first(Op.op0), first(Op.ok)];
+  const wide = fields.filter((n) => WIDE[ops[n]!] !== undefined);
+  const bits = fields.filter((n) => ops[n] === Op.registerBits);
+  const taken = new Set([...wide, ...bits, counter, vcpu, op0, ok]);
+  return {
+    wide: Uint8Array.from(wide),
+    column: Uint8Array.from(wide, (n) => WIDE[ops[n]!]!),
+    event,
+    counter,
+    vcpu,
+    op0,
+    ok,
+    bits: Uint8Array.from(bits),
+    shifts: Uint8Array.from(bits, (n) => args[n]!),
+    rest: Uint8Array.from(fields.filter((n) => !taken.has(n) && ops[n] !== Op.select)),
+  };
+}
+
 /** A rule made ready for decoding: fields by number. Independent of how records are written. */
 export interface CompiledRule {
   readonly rule: TracepointRule;
@@ -100,6 +155,8 @@ export interface CompiledRule {
   readonly fields: readonly string[];
   readonly ops: Uint8Array;
   readonly args: Uint8Array;
+  /** The same once more, sorted for the hot path. */
+  readonly plan: FieldPlan;
   readonly kind: EventKind;
   readonly otherKind: EventKind;
   /** Number of the field that chooses between the kinds, −1 if there is one kind. */
@@ -213,6 +270,7 @@ export class RuleCompiler {
       fields,
       ops,
       args,
+      plan: planOf(ops, args),
       kind,
       otherKind: kindOf(rule, names[1]),
       select,

@@ -3,10 +3,8 @@ import type { MutableEventChunk } from '../domain/event-chunk.ts';
 import type { ImportSummary } from '../domain/import-sink.ts';
 import type { ImportNotice, PerfEventAttr, RecordingFacts, Role } from '../domain/log-facts.ts';
 
-/**
- * One foreign format. Importers are listed in `importers.ts`; the one whose `sniff` is highest opens the recording.
- */
-export interface Importer {
+/** What every format has; see Importer. */
+interface ImporterBase {
   /** Stable name of the format: `perf-script`, `trace-cmd-report`, `tracefs`, `perf-stat-json`, … */
   readonly format: string;
   /**
@@ -14,29 +12,77 @@ export interface Importer {
    * (up to SNIFF_BYTES, all of it when it is shorter), is its format. By content only, never by file name; must not throw.
    */
   sniff(head: Uint8Array): number;
+}
+
+/** A format that is read from its first byte to its last. */
+export interface StreamImporter extends ImporterBase {
   /** Starts reading one recording. */
   open(context: ImportContext): RecordingReader;
+}
+
+/** A format that can only be read going back and forth: indexes at its end, one stretch per CPU. */
+export interface FileImporter extends ImporterBase {
+  /** Starts reading one recording. `file` may be read until `close` of the reader, or its last step. */
+  openFile(context: ImportContext, file: RecordingFile): RecordingFileReader;
+}
+
+/**
+ * One foreign format. Importers are listed in `importers.ts`; the one whose `sniff` is highest opens the recording.
+ */
+export type Importer = StreamImporter | FileImporter;
+
+/**
+ * A whole recording, readable anywhere: a plain file itself; anything packed or piped is first written, decompressed,
+ * to an unlinked temporary file.
+ */
+export interface RecordingFile {
+  /** Name for messages: the path as the user gave it, or `-`. */
+  readonly name: string;
+  /** Bytes, decompressed. */
+  readonly size: number;
+  /**
+   * Fills `into` from byte `at` on; returns how many bytes there were: less than asked for only at the end of the
+   * file. InputError if the file cannot be read.
+   */
+  read(into: Uint8Array, at: number): number;
+}
+
+/** Reads one recording that needs going back and forth. */
+export interface RecordingFileReader extends RecordingSummary {
+  /**
+   * Does a bounded piece of work (about 256 KiB of input, at most some thousand events); false when the recording is
+   * over: its last events written, its notices complete. InputError for damage it cannot get past.
+   */
+  step(): boolean;
+  /** Bytes of the file dealt with so far, for progress. */
+  readonly position: number;
+  /** Lets go of what it holds; for use whether it ended well or not. */
+  close?(): void;
 }
 
 /** How many bytes `sniff` is shown at most. */
 export const SNIFF_BYTES = 65536;
 
-/**
- * Reads one recording. `push` gets the decompressed bytes in order, in any split (also one byte at a time); the bytes
- * are only valid during the call. Damage the reader cannot get past is an InputError; what it can get past is a notice.
- */
-export interface RecordingReader {
-  push(bytes: Uint8Array): void;
-  /** The bytes are over: take the last line, hand out what is held back. Throws InputError if nothing was understood. */
-  end(): void;
-  /** What the recording says of itself; complete after `end`. */
+/** What a recording said of itself once it has been read. */
+export interface RecordingSummary {
+  /** What the recording says of itself; complete after the end. */
   facts(): Partial<RecordingFacts>;
-  /** What was not taken over as it stood; complete after `end`. */
+  /** What was not taken over as it stood; complete after the end. */
   notices(): readonly ImportNotice[];
   /** Source id if the recording says of itself that the log holds it already; nothing was written then. */
   alreadyImported?(): number | undefined;
   /** The recordings this one contains, when it is an export of a log; undefined: it is one recording, its own. */
   contained?(): readonly ContainedRecording[] | undefined;
+}
+
+/**
+ * Reads one recording. `push` gets the decompressed bytes in order, in any split (also one byte at a time); the bytes
+ * are only valid during the call. Damage the reader cannot get past is an InputError; what it can get past is a notice.
+ */
+export interface RecordingReader extends RecordingSummary {
+  push(bytes: Uint8Array): void;
+  /** The bytes are over: take the last line, hand out what is held back. Throws InputError if nothing was understood. */
+  end(): void;
 }
 
 /** One of several recordings in one file. */
@@ -115,6 +161,8 @@ export interface ChunkWords {
   readonly value: Uint32Array;
   readonly aux0: Uint32Array;
   readonly aux1: Uint32Array;
+  /** object, value, aux0, aux1 once more, by number. */
+  readonly payload: readonly Uint32Array[];
 }
 
 const littleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;

@@ -1,8 +1,10 @@
 import type { Importer } from './importer.ts';
 import { jsonLines } from './jsonl/jsonl-importer.ts';
+import { perfData } from './perf-data/perf-data-importer.ts';
 import { STAT_IMPORTERS } from './stat/stat-importers.ts';
 import { traceCmdReport, tracefs } from './text/ftrace-text.ts';
 import { perfScript } from './text/perf-script.ts';
+import { traceDat } from './trace-dat/trace-dat-importer.ts';
 
 /** Every format that is read. The one that is surest of the first bytes opens a recording. */
 export const IMPORTERS: readonly Importer[] = [
@@ -11,4 +13,6 @@ export const IMPORTERS: readonly Importer[] = [
   tracefs,
   ...STAT_IMPORTERS,
   jsonLines,
+  perfData,
+  traceDat,
 ];

@@ -18,6 +18,8 @@ export interface RawInput {
   readonly name: string;
   /** Size of a regular file; undefined for standard input, a pipe, a stream. */
   readonly size: number | undefined;
+  /** Descriptor of a regular file, until `close`: it may be read anywhere. */
+  readonly fd?: number;
   /** Each piece is valid until the next is asked for. */
   readonly bytes: Bytes;
   close(): Promise<void>;
@@ -60,7 +62,13 @@ export async function openInput(path: string, stream?: Bytes): Promise<RawInput>
   } catch (error) {
     throw readFailure(path, error);
   }
-  return { name: path, size, bytes: pieces(path, handle), close: () => handle.close() };
+  return {
+    name: path,
+    size,
+    ...(size === undefined ? {} : { fd: handle.fd }),
+    bytes: pieces(path, handle),
+    close: () => handle.close(),
+  };
 }
 
 async function* standardInput(): Bytes {

@@ -10,7 +10,7 @@ export class RawRecord {
   readonly high = new Uint32Array(MAX_FIELDS + 1);
   /** Bit n: field n was in the record. */
   present = 0;
-  /** A task name: where it is in `bytes`. */
+  /** A text field (a task name): where it is in `bytes`. */
   readonly start = new Int32Array(MAX_FIELDS + 1);
   readonly end = new Int32Array(MAX_FIELDS + 1);
   bytes: Uint8Array = new Uint8Array(0);
@@ -22,7 +22,8 @@ export class RawRecord {
   /** Process of the thread, −1 unknown. */
   pid = -1;
   pcpu = -1;
-  /** Name of the thread that made the record, in `bytes`. */
+  /** Name of the thread that made the record: comm[commStart, commEnd). Empty: not known. */
+  comm: Uint8Array = this.bytes;
   commStart = 0;
   commEnd = 0;
 }

@@ -1,4 +1,4 @@
-import { InputError } from '../domain/errors.ts';
+import { InputError, UnknownFormatError } from '../domain/errors.ts';
 import type { Importer } from './importer.ts';
 import { IMPORTERS } from './importers.ts';
 import type { Compression } from './input.ts';
@@ -14,20 +14,19 @@ function startsWith(bytes: Uint8Array, text: string): boolean {
 
 /** Files that are known but are not recordings this reads: what to do instead. */
 function refuseKnown(name: string, head: Uint8Array, packed: Compression): void {
-  // The tools do not read packed files.
-  const unpack = (as: string): string =>
-    packed === 'none' ? '' : `${packed === 'gzip' ? 'gzip' : 'zstd'} -dc ${name} > ${as}; `;
-  const file = (as: string): string => (packed === 'none' ? name : as);
-  if (startsWith(head, 'PERFILE2') || startsWith(head, '2ELIFREP')) {
+  if (startsWith(head, '2ELIFREP')) {
+    // The tool does not read packed files.
+    const unpack = packed === 'none' ? '' : `${packed} -dc ${name} > perf.data; `;
+    const file = packed === 'none' ? name : 'perf.data';
     throw new InputError(
-      `${name}: is a binary perf.data file, which is not read yet`,
-      `${unpack('perf.data')}perf script --header --ns --guest-code --show-lost-events -i ${file('perf.data')} | vpmu import -`,
+      `${name}: is a perf.data file of a big-endian machine, which is not read`,
+      `${unpack}perf script --header --ns --guest-code --show-lost-events -i ${file} | vpmu import -`,
     );
   }
-  if (startsWith(head, '\x17\x08Dtracing')) {
+  if (startsWith(head, 'PERFFILE')) {
     throw new InputError(
-      `${name}: is a binary trace.dat file, which is not read yet`,
-      `${unpack('trace.dat')}trace-cmd report -t -R ${file('trace.dat')} | vpmu import -`,
+      `${name}: is a perf.data file of the first version (perf before Linux 2.6.36), which is not read`,
+      'record again with a newer perf',
     );
   }
   if (startsWith(head, 'SQLite format 3\0')) {
@@ -62,7 +61,6 @@ export function recognise(
 ): Importer {
   if (head.length === 0)
     throw new InputError(`${name}: is empty`, 'record again; docs/formats.md tells what is read');
-  refuseKnown(name, head, packed);
   let best: Importer | undefined;
   let bestScore = LEAST;
   for (const importer of importers) {
@@ -73,7 +71,8 @@ export function recognise(
     }
   }
   if (best !== undefined) return best;
-  throw new InputError(
+  refuseKnown(name, head, packed);
+  throw new UnknownFormatError(
     `${name}: ${isBinary(head) ? 'binary data of no known format' : 'text of no known format'}`,
     `read are ${importers.map(({ format }) => format).join(', ')}, plain or packed with gzip or zstd`,
   );

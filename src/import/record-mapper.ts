@@ -40,6 +40,11 @@ export class RecordMapper {
   /** Latest time so far: low half, high half. */
   private readonly maxTime = new Uint32Array(2);
   private readonly attr: AttrCollector;
+  /** Of the record being mapped: see takeRest. */
+  private code = 0;
+  private given = 0;
+  private index = -1;
+  private about: ThreadState | undefined;
 
   constructor(context: ImportContext, record: RawRecord) {
     this.context = context;
@@ -118,41 +123,109 @@ export class RecordMapper {
     if (kind === EventKind.other) return Outcome.keep;
 
     const i = this.base(kind, thread);
-    this.threads.ofRecord(record);
+    // Mostly it tells nothing new of its thread.
+    if (record.commEnd > record.commStart || thread.pid < 0) this.threads.ofRecord(record);
     const out = this.context.out;
     const chunk = out.chunk;
     const words = out.words;
-    const { ops, args } = rule;
     const w = 2 * i;
+    const { wide, column, event, counter, vcpu, op0, ok, bits, shifts, rest } = rule.plan;
+    for (let k = 0; k < wide.length; k++) {
+      const n = wide[k]!;
+      if (((present >>> n) & 1) === 0) continue;
+      const into = words.payload[column[k]!]!;
+      into[w + LOW] = low[n]!;
+      into[w + HIGH] = high[n]!;
+    }
     let flags = chunk.flags[i]! | rule.flags;
+    if ((present >>> event) & 1) {
+      if (high[event] === ERROR_POINTER_HIGH && low[event]! >= ERROR_POINTER_LOW) {
+        flags |= EventFlag.failed;
+      }
+    }
+    if ((present >>> counter) & 1 && low[counter]! < 128 && high[counter] === 0) {
+      chunk.counter[i] = low[counter]!;
+    }
+    // Negative: an interrupt of no vCPU.
+    let index = (present >>> vcpu) & 1 && low[vcpu]! < 32768 ? low[vcpu]! : -1;
+    if ((present >>> ok) & 1 && low[ok] === 0) flags |= EventFlag.failed;
     let code = 0;
-    let index = -1;
+    if ((present >>> op0) & 1) {
+      code = (low[op0]! & 3) << 14;
+      if (low[op0] === 0) flags |= CP15_FLAGS;
+    }
+    for (let k = 0; k < bits.length; k++) {
+      const n = bits[k]!;
+      if ((present >>> n) & 1) code |= (low[n]! & 15) << shifts[k]!;
+    }
     let about = thread;
-    for (let n = 0, bits = present; bits !== 0 && n < ops.length; n++, bits >>>= 1) {
-      if ((bits & 1) === 0) continue;
+    let given = present;
+    if (rest.length > 0) {
+      this.about = thread;
+      this.code = code;
+      this.index = index;
+      this.given = present;
+      flags |= this.takeRest(rule, thread, i);
+      about = this.about;
+      index = this.index;
+      code = this.code;
+      given = this.given;
+    }
+    if (flags & CP15_FLAGS && (rule.flags & 0x30) === 0) {
+      // 64-bit accesses have no CRn (KVM leaves it 0) and CRm c9.
+      if (((code >> 7) & 15) === 0 && ((code >> 3) & 15) === 9) code |= CP15_WIDE;
+    }
+    if (kind === EventKind.eventCreate) code = this.attr.id();
+    if (given !== present) {
+      words.value[w + LOW] = 0;
+      words.value[w + HIGH] = 0;
+    }
+    if ((given & rule.valueMask) === 0) {
+      if (kindHasValue(kind)) flags |= EventFlag.noValue;
+    } else if (kind === EventKind.read && flags & EventFlag.entry) {
+      // What is in the register's place before a read is not what the read delivers.
+      words.value[w + LOW] = 0;
+      words.value[w + HIGH] = 0;
+      flags |= EventFlag.noValue;
+    }
+    if (rule.timesMask !== 0 && (present & rule.timesMask) === rule.timesMask) {
+      flags |= EventFlag.timesKnown;
+    }
+    chunk.code[i] = code;
+    if (index >= 0 && this.threads.runVcpus) {
+      if (rule.rule.onVcpuThread && (thread.vcpuIndex !== index || !thread.vcpuProved)) {
+        const field = rule.fields[rule.ops.indexOf(Op.vcpu)];
+        this.threads.prove(thread, index, `${field}= of ${rule.rule.name}`);
+      }
+      if (thread.vcpuIndex === index) {
+        chunk.vcpu[i] = thread.slot;
+      } else {
+        const named = this.context.slotOfIndex(index, thread.pid);
+        chunk.vcpu[i] = named.slot;
+        if (named.ambiguous) flags |= EventFlag.vcpuAmbiguous;
+      }
+    } else {
+      chunk.vcpu[i] = about.slot;
+    }
+    chunk.flags[i] = flags;
+    if (rule.isEntry) keepHalf(rule, thread, record);
+    return outcome;
+  }
+
+  /** Fields that few rules have. Gives the flags they set; the others are in `code`, `given`, `index` and `about`. */
+  private takeRest(rule: CompiledRule, thread: ThreadState, i: number): number {
+    const record = this.record;
+    const { low, high, present } = record;
+    const { ops, args, plan } = rule;
+    const chunk = this.context.out.chunk;
+    const words = this.context.out.words;
+    let flags = 0;
+    let code = this.code;
+    let codeSaysNothing = false;
+    for (const n of plan.rest) {
+      if (((present >>> n) & 1) === 0) continue;
       const lo = low[n]!;
       switch (ops[n]) {
-        case Op.value:
-          words.value[w + LOW] = lo;
-          words.value[w + HIGH] = high[n]!;
-          break;
-        case Op.event:
-          if (high[n] === ERROR_POINTER_HIGH && lo >= ERROR_POINTER_LOW) flags |= EventFlag.failed;
-          words.object[w + LOW] = lo;
-          words.object[w + HIGH] = high[n]!;
-          break;
-        case Op.object:
-          words.object[w + LOW] = lo;
-          words.object[w + HIGH] = high[n]!;
-          break;
-        case Op.aux0:
-          words.aux0[w + LOW] = lo;
-          words.aux0[w + HIGH] = high[n]!;
-          break;
-        case Op.aux1:
-          words.aux1[w + LOW] = lo;
-          words.aux1[w + HIGH] = high[n]!;
-          break;
         case Op.counter:
           if (lo < 128 && high[n] === 0) chunk.counter[i] = lo;
           break;
@@ -173,22 +246,27 @@ export class RecordMapper {
         case Op.failed:
           if (lo !== 0) flags |= EventFlag.failed;
           break;
+        case Op.failedCall:
+          if (lo === 0) break;
+          flags |= EventFlag.failed;
+          codeSaysNothing = true;
+          break;
+        case Op.valueGiven:
+          if (lo === 0) this.given &= ~rule.valueMask;
+          break;
         case Op.vcpu:
           // Negative: an interrupt of no vCPU.
-          if (lo < 32768) index = lo;
+          if (lo < 32768) this.index = lo;
           break;
         case Op.tid:
           if (lo !== record.tid >>> 0) {
             chunk.tid[i] = lo;
-            about = this.threads.get(lo | 0);
+            this.about = this.threads.get(lo | 0);
           }
           break;
         case Op.op0:
           code |= (lo & 3) << 14;
           if (lo === 0) flags |= CP15_FLAGS;
-          break;
-        case Op.registerBits:
-          code |= (lo & 15) << args[n]!;
           break;
         case Op.exitReason:
           code |= lo >>> 24 === 1 || lo >>> 24 === 2 ? lo : lo & 0xffffff;
@@ -207,7 +285,7 @@ export class RecordMapper {
           if (lo >= 0x100) flags |= EventFlag.preempted;
           break;
         case Op.deliveryMode:
-          words.value[w + LOW] = (lo >>> 8) & 7;
+          words.value[2 * i + LOW] = (lo >>> 8) & 7;
           break;
         case Op.name:
           this.nameOf(args[n]!, n, thread);
@@ -222,41 +300,8 @@ export class RecordMapper {
           break;
       }
     }
-    if (flags & CP15_FLAGS && (rule.flags & 0x30) === 0) {
-      // 64-bit accesses have no CRn (KVM leaves it 0) and CRm c9.
-      if (((code >> 7) & 15) === 0 && ((code >> 3) & 15) === 9) code |= CP15_WIDE;
-    }
-    if (kind === EventKind.eventCreate) code = this.attr.id();
-    if ((present & rule.valueMask) === 0) {
-      if (kindHasValue(kind)) flags |= EventFlag.noValue;
-    } else if (kind === EventKind.read && flags & EventFlag.entry) {
-      // What is in the register's place before a read is not what the read delivers.
-      words.value[w + LOW] = 0;
-      words.value[w + HIGH] = 0;
-      flags |= EventFlag.noValue;
-    }
-    if (rule.timesMask !== 0 && (present & rule.timesMask) === rule.timesMask) {
-      flags |= EventFlag.timesKnown;
-    }
-    chunk.code[i] = code;
-    if (index >= 0 && this.threads.runVcpus) {
-      if (rule.rule.onVcpuThread && thread.vcpuIndex !== index) {
-        const field = rule.fields[rule.ops.indexOf(Op.vcpu)];
-        this.threads.learn(thread, index, `${field}= of ${rule.rule.name}`);
-      }
-      if (thread.vcpuIndex === index) {
-        chunk.vcpu[i] = thread.slot;
-      } else {
-        const named = this.context.slotOfIndex(index, thread.pid);
-        chunk.vcpu[i] = named.slot;
-        if (named.ambiguous) flags |= EventFlag.vcpuAmbiguous;
-      }
-    } else {
-      chunk.vcpu[i] = about.slot;
-    }
-    chunk.flags[i] = flags;
-    if (rule.isEntry) keepHalf(rule, thread, record);
-    return outcome;
+    this.code = codeSaysNothing ? 0 : code;
+    return flags;
   }
 
   /** Field n is the name of the task whose thread id is in field `tidField`. */

@@ -7,7 +7,7 @@ import { copyOf } from './byte-table.ts';
 import {
   type ImportContext,
   type Importer,
-  type RecordingReader,
+  type RecordingSummary,
   SNIFF_BYTES,
 } from './importer.ts';
 import {
@@ -17,7 +17,9 @@ import {
   decompressed,
   type RawInput,
 } from './input.ts';
+import { FileReading, type Reading, StreamReading } from './reading.ts';
 import { recognise } from './recognise.ts';
+import { OpenFile } from './recording-file.ts';
 import {
   AlreadyImportedError,
   type ImportOptions,
@@ -57,10 +59,11 @@ export class RecordingPump {
   private direct: ((chunk: MutableEventChunk) => MutableEventChunk) | undefined;
   private readonly learned: Learned[] = [];
   private settled = 0;
-  private reader: RecordingReader | undefined;
+  private reading: Reading | undefined;
   private format = '';
   private ownSource = -1;
   private over = false;
+  private unpacking = false;
   private rawBytes = 0;
   private packed: Compression = 'none';
 
@@ -140,7 +143,7 @@ export class RecordingPump {
   /** Closes it in the log. All of its events must have been appended. */
   finish(): InputReport {
     const { sink, input, options } = this.given;
-    const reader = this.reader!;
+    const reader = this.reading!.summary();
     const digest = this.hash.digest('hex');
     const earlier = reader.alreadyImported?.() ?? sink.findDigest(digest);
     if (earlier !== undefined && this.writer.count > 0) {
@@ -182,11 +185,12 @@ export class RecordingPump {
 
   /** Lets go of what reading holds (streams, file handles); for use whether it ended well or not. */
   async close(): Promise<void> {
+    this.reading?.close();
     await this.pieces.return?.();
   }
 
   private facts(
-    reader: RecordingReader,
+    reader: RecordingSummary,
     notices: ImportNotice[],
     options: ImportOptions,
   ): RecordingFacts {
@@ -223,27 +227,22 @@ export class RecordingPump {
     return this.ownSource;
   }
 
-  /** One more piece through the reader; false when all is read. */
+  /** One more piece of work; false when all is read. */
   private async pump(): Promise<boolean> {
     if (this.over) return false;
-    if (this.reader === undefined) {
+    if (this.reading === undefined) {
       await this.start();
       return true;
     }
-    const { value, done } = await this.pieces.next();
-    if (done) {
-      this.over = true;
-      this.reader.end();
-      this.writer.flush();
-      return this.queue.length > 0;
-    }
-    this.reader.push(value);
-    return true;
+    if (await this.reading.step()) return true;
+    this.over = true;
+    this.writer.flush();
+    return this.queue.length > 0;
   }
 
   /** Reads what sniffing needs, chooses the importer, and gives it what was read. */
   private async start(): Promise<void> {
-    const { input, importers } = this.given;
+    const { input, importers, raw, options } = this.given;
     const head: Uint8Array[] = [];
     let length = 0;
     while (length < SNIFF_BYTES) {
@@ -255,8 +254,29 @@ export class RecordingPump {
     }
     const importer = recognise(input.path, joined(head, SNIFF_BYTES), this.packed, importers);
     this.format = importer.format;
-    this.reader = importer.open(this.context());
-    for (const piece of head) this.reader.push(piece);
+    const pieces = { head, rest: this.pieces };
+    if ('open' in importer) {
+      this.reading = new StreamReading(importer.open(this.context()), pieces);
+      return;
+    }
+    const plain = this.packed === 'none' && raw.fd !== undefined && raw.size !== undefined;
+    this.unpacking = !plain;
+    this.reading = new FileReading({
+      pieces,
+      inPlace: plain ? new OpenFile(input.path, raw.fd, raw.size) : undefined,
+      name: input.path,
+      open: (file) => importer.openFile(this.context(), file),
+      see: (bytes) => {
+        this.count(bytes);
+        this.progress(this.rawBytes);
+      },
+      onStep: (share) => {
+        options.signal?.throwIfAborted();
+        if (share === undefined) return;
+        this.unpacking = false;
+        this.progress(Math.floor(Math.min(1, share) * this.rawBytes));
+      },
+    });
   }
 
   private context(): ImportContext {
@@ -287,22 +307,32 @@ export class RecordingPump {
   }
 
   private async *counted(bytes: Bytes): Bytes {
-    const { input, inputs, number, options, raw } = this.given;
     for await (const piece of bytes) {
-      options.signal?.throwIfAborted();
-      this.hash.update(piece);
-      if (this.rawBytes === 0) this.packed = compressionOf(input.path, piece);
-      this.rawBytes += piece.length;
+      if (this.rawBytes === 0) this.packed = compressionOf(this.given.input.path, piece);
+      this.count(piece);
       yield piece;
-      options.onProgress?.({
-        name: input.path,
-        input: number,
-        inputs,
-        bytes: this.rawBytes,
-        size: raw.size,
-        events: this.writer.count,
-      });
+      this.progress(this.rawBytes);
     }
+  }
+
+  /** These bytes of the input, as given, come next. */
+  private count(bytes: Uint8Array): void {
+    this.given.options.signal?.throwIfAborted();
+    this.hash.update(bytes);
+    this.rawBytes += bytes.length;
+  }
+
+  private progress(bytes: number): void {
+    const { input, inputs, number, options, raw } = this.given;
+    options.onProgress?.({
+      name: input.path,
+      input: number,
+      inputs,
+      bytes,
+      size: raw.size,
+      events: this.writer.count,
+      unpacking: this.unpacking,
+    });
   }
 }
 

@@ -42,6 +42,8 @@ export interface ImportProgress {
   readonly size: number | undefined;
   /** Events of it so far. */
   readonly events: number;
+  /** A packed or piped binary recording is being copied to a temporary file first; after that `bytes` starts again. */
+  readonly unpacking: boolean;
 }
 
 /** What became of one input. */

@@ -6,13 +6,10 @@ function halves(column: BigUint64Array): Uint32Array {
 }
 
 function wordsOf(chunk: MutableEventChunk): ChunkWords {
-  return {
-    time: halves(chunk.time),
-    object: halves(chunk.object),
-    value: halves(chunk.value),
-    aux0: halves(chunk.aux0),
-    aux1: halves(chunk.aux1),
-  };
+  const [object, value] = [halves(chunk.object), halves(chunk.value)];
+  const [aux0, aux1] = [halves(chunk.aux0), halves(chunk.aux1)];
+  const payload = [object, value, aux0, aux1];
+  return { time: halves(chunk.time), object, value, aux0, aux1, payload };
 }
 
 /** Sets every column to its `none` value. */

@@ -25,6 +25,8 @@ export interface ThreadState {
   /** The vCPU it runs: slot and index, −1 none known. */
   slot: number;
   vcpuIndex: number;
+  /** A record that only the vCPU's own thread makes named the index; a name alone can be inherited or borrowed. */
+  vcpuProved: boolean;
   /** Its last name. */
   readonly comm: Uint8Array;
   commLength: number;
@@ -38,6 +40,8 @@ export class Threads {
   private byTid = new Map<number, ThreadState>();
   private last: ThreadState | undefined;
   private named = 0;
+  /** Those that run a vCPU. */
+  private readonly runners: ThreadState[] = [];
   /** Some record was made by a thread in guest mode (as perf calls it). */
   guestModeSeen = false;
   /** Some thread runs a vCPU. */
@@ -67,10 +71,11 @@ export class Threads {
   /** The record's thread, its name and process taken over. */
   ofRecord(record: RawRecord): ThreadState {
     const thread = this.get(record.tid);
-    const { bytes, commStart, commEnd } = record;
-    if (commEnd > commStart && bytes[commStart] === 0x5b) this.guestComm(thread, record);
-    else this.name(thread, bytes, commStart, commEnd);
+    const { comm, commStart, commEnd } = record;
+    // Whether a name makes a vCPU depends on the process.
     if (record.pid >= 0 && thread.pid < 0) this.learnPid(thread, record.pid);
+    if (commEnd > commStart && comm[commStart] === 0x5b) this.guestComm(thread, record);
+    else this.name(thread, comm, commStart, commEnd);
     return thread;
   }
 
@@ -88,7 +93,7 @@ export class Threads {
     thread.commLength = length;
     const text = textOf(bytes, start, end);
     const vcpu = /^CPU (\d{1,4})\/KVM$/.exec(text);
-    if (vcpu !== null && thread.vcpuIndex < 0) {
+    if (vcpu !== null && thread.vcpuIndex < 0 && !this.isTaken(Number(vcpu[1]), thread)) {
       this.learn(thread, Number(vcpu[1]), `thread name ${text}`);
     }
     if (thread.slot >= 0 || this.named < MAX_THREADS) {
@@ -97,10 +102,31 @@ export class Threads {
     }
   }
 
+  /**
+   * Another thread surely is the vCPU that `thread`'s name says: KVM's own helper threads inherit the name of the vCPU
+   * thread that starts them. A process has one vCPU of an index, so there a second name is enough.
+   */
+  private isTaken(index: number, thread: ThreadState): boolean {
+    return this.runners.some(
+      (other) =>
+        other.vcpuIndex === index &&
+        (other.pid >= 0 && thread.pid >= 0
+          ? other.pid === thread.pid
+          : other.vcpuProved && other !== thread),
+    );
+  }
+
+  /** A record named the vCPU whose thread made it. */
+  prove(thread: ThreadState, index: number, learnedFrom: string): void {
+    if (thread.vcpuIndex !== index) this.learn(thread, index, learnedFrom);
+    thread.vcpuProved = true;
+  }
+
   /** The thread runs vCPU `index`. */
   learn(thread: ThreadState, index: number, learnedFrom: string): void {
     if (!this.runVcpus) return;
     this.vcpuSeen = true;
+    if (thread.vcpuIndex < 0) this.runners.push(thread);
     thread.vcpuIndex = index;
     thread.slot = this.context.learnVcpu(index, thread.tid, thread.pid, learnedFrom);
   }
@@ -109,8 +135,8 @@ export class Threads {
   private guestComm(thread: ThreadState, record: RawRecord): void {
     this.guestModeSeen = true;
     if (thread.pid >= 0) return;
-    const { bytes, commStart, commEnd } = record;
-    const found = /^\[guest\/(\d{1,9})\]$/.exec(textOf(bytes, commStart, commEnd));
+    const { comm, commStart, commEnd } = record;
+    const found = /^\[guest\/(\d{1,9})\]$/.exec(textOf(comm, commStart, commEnd));
     if (found !== null) this.learnPid(thread, Number(found[1]));
   }
 
@@ -129,6 +155,7 @@ export class Threads {
       pid: -1,
       slot: this.runVcpus ? this.context.slotOfThread(tid) : -1,
       vcpuIndex: -1,
+      vcpuProved: false,
       comm: new Uint8Array(MAX_COMM),
       commLength: 0,
       pending: [],

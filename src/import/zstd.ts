@@ -24,7 +24,7 @@ export class ZstdDecoder {
   /** Bytes of input taken so far. */
   position = 0;
   private readonly name: string;
-  private readonly newHash: () => XXHash<bigint>;
+  private readonly newHash: (() => XXHash<bigint>) | undefined;
   /** Input not used yet: less than one header. */
   private held: Uint8Array = new Uint8Array(0);
   private state: 'frame' | 'block' | 'data' | 'checksum' | 'skip' = 'frame';
@@ -36,7 +36,7 @@ export class ZstdDecoder {
   private hasChecksum = false;
   private output: Uint8Array[] = [];
 
-  private constructor(name: string, newHash: () => XXHash<bigint>) {
+  private constructor(name: string, newHash: (() => XXHash<bigint>) | undefined) {
     this.name = name;
     this.newHash = newHash;
   }
@@ -46,6 +46,11 @@ export class ZstdDecoder {
     hasher ??= await xxhash();
     const { create64 } = hasher;
     return new ZstdDecoder(name, () => create64());
+  }
+
+  /** A decoder that passes over checksums; `name` is for messages. For streams inside of recordings, which have none. */
+  static unchecked(name: string): ZstdDecoder {
+    return new ZstdDecoder(name, undefined);
   }
 
   /**
@@ -111,7 +116,7 @@ export class ZstdDecoder {
         if (available < 4) return 0;
         const expected = readU32(input, at);
         this.decode(input.subarray(at, at + 4), true);
-        if (Number(BigInt.asUintN(32, this.hash!.digest())) !== expected) {
+        if (this.hash && Number(BigInt.asUintN(32, this.hash.digest())) !== expected) {
           throw this.damaged('zstd data damaged: its checksum does not fit its content');
         }
         this.state = 'frame';
@@ -138,7 +143,7 @@ export class ZstdDecoder {
     if (magic !== MAGIC) throw this.damaged('zstd data damaged: no zstd frame where one should be');
     const header = this.frameHeader(input, at, available);
     if (header === undefined) return 0;
-    const hash = header.hasChecksum ? this.newHash() : undefined;
+    const hash = header.hasChecksum ? this.newHash?.() : undefined;
     this.hash = hash;
     this.hasChecksum = header.hasChecksum;
     this.frame = new Decompress((piece) => {

@@ -195,9 +195,14 @@ describe('files', () => {
 describe('what is no recording', () => {
   it.each([
     ['', 'recording: is empty'],
-    ['PERFILE2\x68\0\0\0', 'recording: is a binary perf.data file, which is not read yet'],
-    ['2ELIFREP\0\0\0\0', 'recording: is a binary perf.data file, which is not read yet'],
-    ['\x17\x08\x44tracing7\0', 'recording: is a binary trace.dat file, which is not read yet'],
+    [
+      '2ELIFREP\0\0\0\0',
+      'recording: is a perf.data file of a big-endian machine, which is not read',
+    ],
+    [
+      'PERFFILE\0\0\0\0',
+      'recording: is a perf.data file of the first version (perf before Linux 2.6.36), which is not read',
+    ],
     ['SQLite format 3\0', 'recording: is a database, most likely a vpmu log, and not a recording'],
     ['hello\nworld\n', 'recording: text of no known format'],
     ['\0\x01\x02\xff\xfe'.repeat(50), 'recording: binary data of no known format'],
@@ -208,23 +213,21 @@ describe('what is no recording', () => {
     expect(error.hint).toBeTruthy();
   });
 
-  it('names the commands that print a binary recording', async () => {
-    const perf = await failure(importText('PERFILE2'));
+  it('names the command that prints a recording of a big-endian machine', async () => {
+    const perf = await failure(importText('2ELIFREP'));
     expect(perf.hint).toBe(
       'perf script --header --ns --guest-code --show-lost-events -i recording | vpmu import -',
     );
-    const ftrace = await failure(importText('\x17\x08\x44tracing'));
-    expect(ftrace.hint).toBe('trace-cmd report -t -R recording | vpmu import -');
-    const packedOne = await failure(importText(gzipSync('\x17\x08\x44tracing')));
+    const packedOne = await failure(importText(gzipSync('2ELIFREP')));
     expect(packedOne.hint).toBe(
-      'gzip -dc recording > trace.dat; trace-cmd report -t -R trace.dat | vpmu import -',
+      'gzip -dc recording > perf.data; perf script --header --ns --guest-code --show-lost-events -i perf.data | vpmu import -',
     );
   });
 
   it('sees through one compression, not through two', async () => {
     const error = await failure(importText(gzipSync(packed)));
     expect(error.message).toBe('recording: is compressed twice');
-    const inner = await failure(importText(gzipSync(Buffer.from('PERFILE2'))));
+    const inner = await failure(importText(gzipSync(Buffer.from('2ELIFREP'))));
     expect(inner.message).toContain('perf.data');
   });
 

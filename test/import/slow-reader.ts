@@ -403,7 +403,46 @@ function x86(name: string, rest: string, f: Fields): Made | undefined {
         bits: TIMES_KNOWN,
       };
     case 'perf_event_pause':
-      return { kindName: 'event-read', object: u64(f['event']!), value: u64(f['count']!) };
+      return {
+        kindName: 'event-pause',
+        object: u64(f['event']!),
+        value: u64(f['count']!),
+        aux0: u64(f['reset']!),
+      };
+    case 'perf_event_period':
+      return {
+        kindName: 'event-period',
+        object: u64(f['event']!),
+        value: u64(f['value']!),
+        code: u32(f['ret']!),
+        bits: f['ret'] === '0' ? 0n : FAILED,
+      };
+    case 'kvm_pmu_trigger_event':
+      return { kindName: 'emulated', value: u64(f['eventsel']!) };
+    case 'kvm_pmu_refresh':
+      return { kindName: 'pmu-refresh' };
+    case 'kvm_apic': {
+      const [, way, register, value] = /^apic_(\S+) APIC_(\S+) = (0x[0-9a-f]+)/.exec(rest)!;
+      if (way === 'read') return undefined;
+      const offsets: Record<string, number> = { LVTPC: 0x340, EOI: 0xb0, TMICT: 0x380, ICR: 0x300 };
+      return { kindName: 'apic-write', code: offsets[register!]!, value: BigInt(value!) };
+    }
+    case 'kvm_mmio': {
+      const [, gpa, value] = /gpa (0x[0-9a-f]+) val (0x[0-9a-f]+)/.exec(rest)!;
+      return { kindName: 'mmio', object: BigInt(gpa!), value: BigInt(value!) };
+    }
+    case 'kvm_cpuid': {
+      const hex = (key: string): bigint =>
+        BigInt(`0x${new RegExp(`${key} ([0-9a-f]+)`).exec(rest)![1]}`);
+      return {
+        kindName: 'cpuid',
+        code: Number(hex('func')),
+        object: hex('rax'),
+        value: hex('rbx'),
+        aux0: hex('rcx'),
+        aux1: hex('rdx'),
+      };
+    }
     default:
       return undefined;
   }

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { tracepointRules } from '../../src/arch/tracepoints.ts';
 import { type Event, eventAt } from '../../src/domain/event-chunk.ts';
-import type { ImportContext, Importer } from '../../src/import/importer.ts';
+import type { ImportContext, StreamImporter } from '../../src/import/importer.ts';
 import { RowWriter } from '../../src/import/row-writer.ts';
 import { traceCmdReport, tracefs } from '../../src/import/text/ftrace-text.ts';
 import { perfScript } from '../../src/import/text/perf-script.ts';
@@ -11,7 +11,7 @@ import { fixture } from './import-text.ts';
 import { NullSink } from './memory-sink.ts';
 
 /** Everything a reader gives for the bytes cut at `cuts`, each piece being overwritten after it was pushed. */
-function read(importer: Importer, bytes: Uint8Array, cuts: readonly number[]): unknown {
+function read(importer: StreamImporter, bytes: Uint8Array, cuts: readonly number[]): unknown {
   const events: Event[] = [];
   const sink = new NullSink();
   const vcpus = new VcpuTable(sink);
@@ -52,7 +52,7 @@ function read(importer: Importer, bytes: Uint8Array, cuts: readonly number[]): u
   return [events, sink.names, sink.attrs, [...sink.threads], reader.facts(), reader.notices()];
 }
 
-const cases: readonly (readonly [string, Importer])[] = [
+const cases: readonly (readonly [string, StreamImporter])[] = [
   ['arm64-6.12.perf-script.txt', perfScript],
   ['arm64-6.1.tracefs.txt', tracefs],
   ['arm64-6.12.tracefs-lossy.txt', tracefs],

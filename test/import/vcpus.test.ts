@@ -36,6 +36,19 @@ describe('which thread runs which vCPU', () => {
     expect(sink.threads.get(12)).toBe('CPU 1/KVM');
   });
 
+  it('a name that a helper thread of KVM inherited makes no second vCPU', async () => {
+    const entry = 'kvm:kvm_entry: vcpu 0, rip 0x100000';
+    const host = 'msr:write_msr: c0010201, value 1';
+    const named = line('CPU 0/KVM', '10/12', entry) + line('CPU 0/KVM', '10/15', host);
+    expect(await slots(named)).toEqual([0, -1]);
+    // Another process has a vCPU 0 of its own.
+    expect(await slots(named + line('CPU 0/KVM', '20/21', entry))).toEqual([0, -1, 1]);
+    // Without processes the one that enters the guest is it.
+    expect(await slots(line('CPU 0/KVM', '12', entry) + line('CPU 0/KVM', '15', host))).toEqual([
+      0, -1,
+    ]);
+  });
+
   it('a register access tells without any name, also which process it is', async () => {
     const { events, sink } = await importText(
       line('[guest/44]', '12', enter) +

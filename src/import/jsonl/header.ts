@@ -1,5 +1,11 @@
 import { InputError } from '../../domain/errors.ts';
 import type { ImportNotice, RecordingFacts, VcpuFact } from '../../domain/log-facts.ts';
+import {
+  SLICE_READS,
+  type SliceFacts,
+  type SliceReads,
+  sliceText,
+} from '../../domain/slice-facts.ts';
 
 /** Name and version of the format: the header's `format`. */
 export const JSONL_FORMAT = 'vpmu-events';
@@ -23,6 +29,8 @@ export interface HeaderVcpu extends Omit<VcpuFact, 'seq'> {
 export interface Header {
   /** Event lines that follow; undefined when the writer did not know. */
   readonly events?: number;
+  /** How it was cut from a log, if it was. */
+  readonly slice?: SliceFacts;
   readonly recordings: readonly HeaderRecording[];
   readonly vcpus: readonly HeaderVcpu[];
   readonly threads: readonly { readonly tid: number; readonly name: string }[];
@@ -30,10 +38,11 @@ export interface Header {
 
 /** Writes the header line, without line end. */
 export function formatHeader(header: Header): string {
-  const { events, recordings, vcpus, threads } = header;
+  const { events, slice, recordings, vcpus, threads } = header;
   return JSON.stringify({
     format: `${JSONL_FORMAT}/${JSONL_VERSION}`,
     events,
+    slice,
     recordings: recordings.map(({ facts, digest, bytes, notices }) => ({
       name: facts.name,
       format: facts.format,
@@ -43,6 +52,7 @@ export function formatHeader(header: Header): string {
       hostname: facts.hostname,
       toolVersion: facts.toolVersion,
       commandLine: facts.commandLine,
+      counted: facts.counted,
       clock: facts.clock,
       timeResolution: facts.timeResolution,
       digest,
@@ -93,7 +103,8 @@ export function parseHeader(line: string, name: string): Header {
   }
   if (Number(version[1]) !== JSONL_VERSION) throw fail(`there is no ${format}`);
   const header = new Members(json, 'the header', fail);
-  const recordings = header.list('recordings', 'recording', parseRecording);
+  const slice = header.has('slice') ? header.nested('slice', parseSlice) : undefined;
+  const recordings = withSlice(header.list('recordings', 'recording', parseRecording), slice);
   if (recordings.length === 0) throw fail('the header lists no recording');
   if (recordings.length > 1 && recordings.some(({ digest }) => digest === undefined)) {
     throw fail('one of several recordings has no digest');
@@ -101,6 +112,7 @@ export function parseHeader(line: string, name: string): Header {
   const events = header.optionalWhole('events', Number.MAX_SAFE_INTEGER);
   const parsed: Header = {
     ...(events === undefined ? {} : { events }),
+    ...(slice === undefined ? {} : { slice }),
     recordings,
     vcpus: header.optionalList('vcpus', 'vCPU', parseVcpu),
     threads: header.optionalList('threads', 'thread', parseThread),
@@ -109,6 +121,55 @@ export function parseHeader(line: string, name: string): Header {
   const slots = new Set(parsed.vcpus.map(({ slot }) => slot));
   if (slots.size < parsed.vcpus.length) throw fail('two vCPUs have the same slot');
   return parsed;
+}
+
+/** The first recording carries the slice into the log. */
+function withSlice(
+  recordings: readonly HeaderRecording[],
+  slice: SliceFacts | undefined,
+): readonly HeaderRecording[] {
+  if (slice === undefined) return recordings;
+  return recordings.map((recording, i) =>
+    i > 0 ? recording : { ...recording, facts: { ...recording.facts, slice: sliceText(slice) } },
+  );
+}
+
+function parseSlice(at: Members): SliceFacts {
+  const most = Number.MAX_SAFE_INTEGER;
+  const digits = (name: string): string => {
+    const text = at.text(name);
+    if (!/^\d{1,20}$/.test(text)) throw at.fail(`${name} is no time in ns`);
+    return text;
+  };
+  const slice: SliceFacts = {
+    tool: at.text('tool'),
+    source: at.text('source'),
+    fromSeq: at.whole('fromSeq', 0, most),
+    toSeq: at.whole('toSeq', 0, most),
+    fromTime: digits('fromTime'),
+    toTime: digits('toTime'),
+    preamble: at.whole('preamble', 0, most),
+    form: at.oneOf('form', ['state', 'history'] as const),
+    ruleSet: at.text('ruleSet'),
+    guestReads: at.nested('guestReads', parseReads),
+    counterReads: at.nested('counterReads', parseReads),
+  };
+  at.finish();
+  return slice;
+}
+
+function parseReads(at: Members): SliceReads {
+  const of = (name: (typeof SLICE_READS)[number]): number =>
+    at.whole(name, 0, Number.MAX_SAFE_INTEGER);
+  const [total, confirmed, bounded, unknown, contradicted] = SLICE_READS.map(of) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  at.finish();
+  return { total, confirmed, bounded, unknown, contradicted };
 }
 
 function parseRecording(at: Members): HeaderRecording {
@@ -138,7 +199,14 @@ function parseRecording(at: Members): HeaderRecording {
   };
 }
 
-const TEXT_FACTS = ['kernelRelease', 'hostname', 'toolVersion', 'commandLine', 'clock'] as const;
+const TEXT_FACTS = [
+  'kernelRelease',
+  'hostname',
+  'toolVersion',
+  'commandLine',
+  'counted',
+  'clock',
+] as const;
 
 function parseNotice(at: Members): ImportNotice {
   const firstAt = at.optionalWhole('firstAt', Number.MAX_SAFE_INTEGER);
@@ -227,6 +295,10 @@ class Members {
     const value = this.take(name);
     if (!Array.isArray(value)) throw this.fail(`${name} is missing or no array`);
     return value.map((item, i) => parse(new Members(item, `${what} ${i + 1}`, this.fail)));
+  }
+
+  nested<T>(name: string, parse: (at: Members) => T): T {
+    return parse(new Members(this.take(name), name, this.fail));
   }
 
   optionalList<T>(name: string, what: string, parse: (at: Members) => T): readonly T[] {

@@ -2,7 +2,7 @@ import { TextDecoder } from 'node:util';
 import { InputError, UsageError } from '../../domain/errors.ts';
 import type { ImportSummary } from '../../domain/import-sink.ts';
 import type { ImportNotice, RecordingFacts } from '../../domain/log-facts.ts';
-import type { ImportContext, Importer, RecordingReader } from '../importer.ts';
+import type { ImportContext, RecordingReader, StreamImporter } from '../importer.ts';
 import { TextLines } from '../stat/text-lines.ts';
 import { type EventLine, emptyLine, type PayloadPlace, parseEventLine } from './event-line.ts';
 import {
@@ -15,7 +15,7 @@ import {
 } from './header.ts';
 
 /** `vpmu-events/1`: what `vpmu export --format jsonl` writes; our own, so a malformed line is refused, not skipped. */
-export const jsonLines: Importer = {
+export const jsonLines: StreamImporter = {
   format: `${JSONL_FORMAT}/${JSONL_VERSION}`,
   sniff: (head) => (isHeader(new TextDecoder().decode(head.subarray(0, 256))) ? 1 : 0),
   open: (context) => new JsonLinesReader(context),

@@ -7,6 +7,7 @@ import type {
   RecordingFacts,
   VcpuFact,
 } from '../../domain/log-facts.ts';
+import type { SliceFacts } from '../../domain/slice-facts.ts';
 import { type Halves, halvesOf, putInteger, putU64 } from './decimal.ts';
 import { formatHeader, type HeaderVcpu } from './header.ts';
 import {
@@ -38,6 +39,8 @@ export interface JsonLinesSource {
   imports(): readonly JsonLinesRecording[];
   vcpus(): readonly VcpuFact[];
   threads(): ReadonlyMap<number, string>;
+  /** How it was cut from a log; undefined when it is a whole one, or a selection. */
+  readonly slice?: SliceFacts;
 }
 
 const VERIFY = 'vpmu verify checks the log';
@@ -56,7 +59,8 @@ export function writeJsonLines(source: JsonLinesSource, write: (text: string) =>
   const { events, vcpus } = survey(source);
   const threads = [...source.threads()].map(([tid, name]) => ({ tid, name }));
   threads.sort((a, b) => a.tid - b.tid);
-  write(`${formatHeader({ events, recordings, vcpus, threads })}\n`);
+  const slice = source.slice === undefined ? {} : { slice: source.slice };
+  write(`${formatHeader({ events, ...slice, recordings, vcpus, threads })}\n`);
   const lines = new EventLines(source, recordings, write);
   let written = 0;
   for (const chunk of source.chunks()) {

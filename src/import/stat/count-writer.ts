@@ -42,8 +42,15 @@ export class CountWriter {
     this.notices.add('several-runs', line);
   }
 
-  /** The rows of a finished table: counts over a whole run that lasted `elapsed` (ns), if it was printed. */
-  table(counts: readonly { count: StatCount; line: number }[], elapsed: bigint | undefined): void {
+  /**
+   * The rows of a finished table: counts over a whole run that lasted `elapsed` (ns), if it was printed; means of `runs`
+   * such runs.
+   */
+  table(
+    counts: readonly { count: StatCount; line: number }[],
+    elapsed: bigint | undefined,
+    runs: number,
+  ): void {
     // With -I --summary the table sums up the intervals just read, else it is a run of its own.
     const summary = this.run.hasIntervals && !this.run.closed && this.run.totals.size === 0;
     if (!summary && counts.length > 0) this.startRun(counts[0]!.line);
@@ -51,7 +58,11 @@ export class CountWriter {
       this.run.end = elapsed;
       this.run.length = elapsed;
     }
-    for (const { count, line } of counts) this.write(count, line, true);
+    for (const { count, line } of counts) {
+      // perf leaves out a deviation of 0.
+      const spread = count.spread ?? (runs > 1 ? 0 : undefined);
+      this.write({ ...count, spread }, line, true, runs);
+    }
     this.run.closed = true;
   }
 
@@ -74,7 +85,7 @@ export class CountWriter {
     this.write(count, line, true);
   }
 
-  private write(count: StatCount, line: number, total: boolean): void {
+  private write(count: StatCount, line: number, total: boolean, runs = 0): void {
     const { context, run } = this;
     if (total) {
       run.totals.add(ownedEvent(count));
@@ -100,6 +111,24 @@ export class CountWriter {
     chunk.flags[i] = flags;
     this.own(count, i, line);
     this.written++;
+    if (count.spread !== undefined && ran) this.spread(count.event, count.spread, runs, i);
+  }
+
+  /** How far the mean in row `of` may be off; `runs` 0: not printed. */
+  private spread(event: string, permyriad: number, runs: number, of: number): void {
+    const { out } = this.context;
+    const { time, pcpu, vcpu, tid } = out.chunk;
+    const same = { time: time[of]!, pcpu: pcpu[of]!, vcpu: vcpu[of]!, tid: tid[of]! };
+    const i = out.row();
+    const { chunk } = out;
+    chunk.kind[i] = EventKind.countSpread;
+    chunk.time[i] = same.time;
+    chunk.pcpu[i] = same.pcpu;
+    chunk.vcpu[i] = same.vcpu;
+    chunk.tid[i] = same.tid;
+    chunk.code[i] = this.context.nameId(event);
+    chunk.value[i] = BigInt(permyriad);
+    chunk.aux0[i] = BigInt(runs);
   }
 
   private flags(count: StatCount, line: number): number {
@@ -113,8 +142,9 @@ export class CountWriter {
       return EventFlag.notSupported;
     }
     let flags = 0;
-    if (count.mean) notices.add('mean-of-runs', line);
-    if (count.mean || count.count.rounded) {
+    const mean = count.spread !== undefined;
+    if (mean) notices.add('mean-of-runs', line);
+    if (mean || count.count.rounded) {
       flags |= EventFlag.rounded;
       notices.add('rounded-count', line);
     }

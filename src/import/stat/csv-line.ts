@@ -64,7 +64,8 @@ export function csvLine(line: string, separator: string): StatLine {
       ...owner,
       runtime: tail < 0 ? undefined : BigInt(fields[tail]!),
       running: tail < 0 ? undefined : permyriad(fields[tail + 1]!),
-      mean: tail >= 0 && (isVariance(fields[tail - 1]!) || isVariance(fields[tail + 2] ?? '')),
+      spread:
+        tail < 0 ? undefined : (variance(fields[tail - 1]!) ?? variance(fields[tail + 2] ?? '')),
     },
   };
 }
@@ -118,8 +119,9 @@ function runtimeIndex(fields: readonly string[], from: number): number {
   return -1;
 }
 
-function isVariance(field: string): boolean {
-  return /^\d+[.,]\d+%$/.test(field);
+/** `1.65%` in permyriad; undefined for other fields. */
+function variance(field: string): number | undefined {
+  return /^\d+[.,]\d+%$/.test(field) ? permyriad(field.slice(0, -1)) : undefined;
 }
 
 function eventName(
@@ -129,7 +131,7 @@ function eventName(
   separator: string,
 ): string {
   if (tail < 0) return fields[from]!;
-  const end = tail - 1 > from && isVariance(fields[tail - 1]!) ? tail - 1 : tail;
+  const end = tail - 1 > from && variance(fields[tail - 1]!) !== undefined ? tail - 1 : tail;
   return fields.slice(from, end).join(separator);
 }
 

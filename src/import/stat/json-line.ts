@@ -70,6 +70,8 @@ export function countOfObject(object: FlatObject): StatLine | undefined {
   if (runtime === null) return unparsable('event-runtime is no number');
   const running = optional(object.get('pcnt-running'), permyriad);
   if (running === null) return unparsable('pcnt-running is no percentage');
+  const variance = optional(object.get('variance'), permyriad);
+  if (variance === null) return unparsable('variance is no percentage');
   const cpu = optional(object.get('cpu'), statCpu);
   const thread = object.get('thread');
   return {
@@ -84,7 +86,7 @@ export function countOfObject(object: FlatObject): StatLine | undefined {
       cpu: cpu ?? undefined,
       thread: thread === undefined ? undefined : statThread(thread),
       aggregate: aggregateOf(object, cpu === null),
-      mean: object.has('variance'),
+      spread: variance ?? undefined,
     },
   };
 }

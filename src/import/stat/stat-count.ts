@@ -17,8 +17,8 @@ export interface StatCount {
   readonly thread?: StatThread | undefined;
   /** `S0-D0-C0` and the like: several CPUs in one line. */
   readonly aggregate?: string | undefined;
-  /** A mean over several runs (`-r`). */
-  readonly mean?: boolean | undefined;
+  /** A mean over several runs (`-r`): its relative standard deviation in permyriad; undefined: one run. */
+  readonly spread?: number | undefined;
 }
 
 export interface StatThread {

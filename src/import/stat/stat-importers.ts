@@ -1,12 +1,12 @@
 import { TextDecoder } from 'node:util';
-import type { Importer } from '../importer.ts';
+import type { StreamImporter } from '../importer.ts';
 import { sniffSeparator } from './csv-line.ts';
 import { countOfObject, jsonObjects } from './json-line.ts';
 import { ConsoleStatReader, CsvStatReader } from './stat-reader.ts';
-import { elapsedLine, isIntervalHeader, isTableHeader, tableLine } from './table-line.ts';
+import { elapsedLine, isIntervalHeader, tableHeading, tableLine } from './table-line.ts';
 
 /** `perf stat -j`, also inside a console log. */
-export const perfStatJson: Importer = {
+export const perfStatJson: StreamImporter = {
   format: 'perf-stat-json',
   sniff(head) {
     let others = 0;
@@ -23,7 +23,7 @@ export const perfStatJson: Importer = {
 };
 
 /** `perf stat -x SEP`. */
-export const perfStatCsv: Importer = {
+export const perfStatCsv: StreamImporter = {
   format: 'perf-stat-csv',
   sniff(head) {
     const lines = headLines(head).slice(0, 20);
@@ -34,11 +34,11 @@ export const perfStatCsv: Importer = {
 };
 
 /** The table of perf stat, also inside a console log. */
-export const perfStatText: Importer = {
+export const perfStatText: StreamImporter = {
   format: 'perf-stat-text',
   sniff(head) {
     const lines = headLines(head);
-    if (lines.some((line) => isTableHeader(line) || isIntervalHeader(line))) return 0.7;
+    if (lines.some((line) => tableHeading(line) || isIntervalHeader(line))) return 0.7;
     const rows = lines.some((line) => tableLine(line)?.kind === 'count');
     return rows && lines.some((line) => elapsedLine(line) !== undefined) ? 0.6 : 0;
   },
@@ -46,7 +46,7 @@ export const perfStatText: Importer = {
 };
 
 /** All importers of perf stat's output. */
-export const STAT_IMPORTERS: readonly Importer[] = [perfStatJson, perfStatCsv, perfStatText];
+export const STAT_IMPORTERS: readonly StreamImporter[] = [perfStatJson, perfStatCsv, perfStatText];
 
 /** The lines of a head that are no comments, blank or cut off. */
 function headLines(head: Uint8Array): readonly string[] {

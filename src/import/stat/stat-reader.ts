@@ -9,8 +9,9 @@ import type { StatCount, StatLine } from './stat-count.ts';
 import {
   elapsedLine,
   isIntervalHeader,
-  isTableHeader,
   isTimesLine,
+  type TableHeading,
+  tableHeading,
   tableLine,
 } from './table-line.ts';
 import { TextLines } from './text-lines.ts';
@@ -25,6 +26,8 @@ abstract class StatReader implements RecordingReader {
   private readonly context: ImportContext;
   private readonly format: string;
   private readonly lines: TextLines;
+  /** What was counted, by the first heading of a table. */
+  protected counted: string | undefined;
   private started: { text: string; line: number } | undefined;
 
   constructor(context: ImportContext, format: string) {
@@ -57,7 +60,11 @@ abstract class StatReader implements RecordingReader {
   }
 
   facts(): Partial<RecordingFacts> {
-    const facts = { format: this.format, timeResolution: 1 };
+    const facts = {
+      format: this.format,
+      timeResolution: 1,
+      ...(this.counted === undefined ? {} : { counted: this.counted }),
+    };
     return this.context.statStart === undefined ? { ...facts, clock: RELATIVE_CLOCK } : facts;
   }
 
@@ -110,6 +117,7 @@ export class ConsoleStatReader extends StatReader {
   private rows: { count: StatCount; line: number }[] | undefined;
   /** The table's heading was seen: it is perf's, not something that looks like a row. */
   private headed = false;
+  private heading: TableHeading | undefined;
   /** A torn JSON object whose end has not been seen yet. */
   private tornHead = false;
 
@@ -148,9 +156,12 @@ export class ConsoleStatReader extends StatReader {
   }
 
   private textLine(line: string, number: number): void {
-    if (isTableHeader(line)) {
+    const heading = tableHeading(line);
+    if (heading !== undefined) {
       this.endTable(undefined);
       this.rows = [];
+      this.heading = heading;
+      this.counted ??= heading.counted;
       this.headed = true;
       return;
     }
@@ -181,9 +192,10 @@ export class ConsoleStatReader extends StatReader {
   /** Hands the rows out when they are known to be perf's: a heading before them or an elapsed time behind. */
   private endTable(elapsed: bigint | undefined): void {
     const { rows } = this;
-    if (rows && this.headed) this.writer.table(rows, elapsed);
+    if (rows && this.headed) this.writer.table(rows, elapsed, this.heading?.runs ?? 1);
     else if (rows) for (const { line } of rows) this.notes.add('not-a-count', line);
     this.rows = undefined;
+    this.heading = undefined;
     this.headed = false;
   }
 }

@@ -9,9 +9,21 @@ import {
   unparsable,
 } from './stat-count.ts';
 
-/** ` Performance counter stats for 'work 2000000':` */
-export function isTableHeader(line: string): boolean {
-  return /^\s*Performance counter stats for .*:\s*$/.test(line);
+/** What the heading of a table says. */
+export interface TableHeading {
+  /** What was counted, as printed: `'sleep 5'`, `process id '206'`, `system wide`. */
+  readonly counted: string;
+  /** Runs its counts are means of (`-r`). */
+  readonly runs: number;
+}
+
+/** ` Performance counter stats for 'sleep 5' (5 runs):`; undefined for other lines. */
+export function tableHeading(line: string): TableHeading | undefined {
+  const match = /^\s*Performance counter stats for '?(.*?)'?(?:\s+\((\d{1,9}) runs\))?:\s*$/.exec(
+    line,
+  );
+  if (match === null) return undefined;
+  return { counted: match[1]!, runs: match[2] === undefined ? 1 : Number(match[2]) };
 }
 
 /** `#           time             counts unit events`: the heading of `perf stat -I`. */
@@ -53,7 +65,7 @@ export function tableLine(line: string): StatLine | undefined {
   }
   const running = /\s\((\s*\d+[.,]\d+)%\)$/.exec(rest);
   if (running) rest = rest.slice(0, running.index);
-  const mean = /\s\(\s*\+-\s*[\d.,]+%\s*\)$/.exec(rest.trimEnd());
+  const mean = /\s\(\s*\+-\s*([\d.,]+)%\s*\)$/.exec(rest.trimEnd());
   if (mean) rest = rest.slice(0, mean.index);
   const metric = /\s#\s/.exec(rest);
   if (metric) rest = rest.slice(0, metric.index);
@@ -70,7 +82,7 @@ export function tableLine(line: string): StatLine | undefined {
       interval,
       ...row.owner,
       running: running ? permyriad(running[1]!.trim()) : undefined,
-      mean: mean !== null,
+      spread: mean ? permyriad(mean[1]!) : undefined,
     },
   };
 }
@@ -95,11 +107,19 @@ function splitRow(text: string, indented: boolean): Row | undefined {
     const owner = ownerOf(before);
     // perf pads its columns: a line that begins with a number is somebody else's.
     if (!owner || (before === '' && !indented)) continue;
-    const value = match[1]!.startsWith('<') ? match[1]! : ungrouped(match[1]!);
-    const named = value === undefined ? undefined : unitAndEvent(text.slice(behind), match[2]!);
+    const named = unitAndEvent(text.slice(behind), match[2]!);
+    const value = match[1]!.startsWith('<')
+      ? match[1]!
+      : (ungrouped(match[1]!) ?? (named?.unit === 'msec' ? clockDigits(match[1]!) : undefined));
     if (value !== undefined && named) return { owner, value, ...named };
   }
   return undefined;
+}
+
+/** Clocks were printed with six decimals and no separators. */
+function clockDigits(text: string): string | undefined {
+  const match = /^(\d+)[.,](\d{6})$/.exec(text);
+  return match ? `${match[1]}.${match[2]}` : undefined;
 }
 
 function unitAndEvent(
@@ -107,6 +127,9 @@ function unitAndEvent(
   gap: string,
 ): { readonly unit: string; readonly event: string } | undefined {
   const rest = text.trim();
+  // Before 4.18 the unit stood behind the clocks.
+  const clock = /^(\S+-clock) \(msec\)$/.exec(rest);
+  if (clock) return { unit: 'msec', event: clock[1]! };
   const words = /^(\S+)\s+(\S.*)$/.exec(rest);
   if (words && UNITS.test(words[1]!)) return { unit: words[1]!, event: words[2]! };
   // Without a unit its column is blank: two spaces at least.

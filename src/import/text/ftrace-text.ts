@@ -1,5 +1,5 @@
 import { textOf } from '../byte-table.ts';
-import type { Importer } from '../importer.ts';
+import type { StreamImporter } from '../importer.ts';
 import type { LineHead } from './line-head.ts';
 import { contains, sniffLines } from './sniff.ts';
 import { type Dialect, TextReader } from './text-reader.ts';
@@ -63,7 +63,7 @@ const REPORT: Dialect = { format: 'trace-cmd-report', head, aside };
 const TRACEFS: Dialect = { format: 'tracefs', head, aside };
 
 /** Text of `trace-cmd report`, with or without -t and -R. */
-export const traceCmdReport: Importer = {
+export const traceCmdReport: StreamImporter = {
   format: REPORT.format,
   sniff(bytes) {
     const score = sniffLines(bytes, REPORT);
@@ -74,7 +74,7 @@ export const traceCmdReport: Importer = {
 };
 
 /** The kernel's own `trace` file (or trace_pipe). */
-export const tracefs: Importer = {
+export const tracefs: StreamImporter = {
   format: TRACEFS.format,
   sniff(bytes) {
     const score = sniffLines(bytes, TRACEFS);

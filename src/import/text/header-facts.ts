@@ -3,7 +3,7 @@ import type { RecordingFacts } from '../../domain/log-facts.ts';
 type Found = { -readonly [K in keyof RecordingFacts]?: RecordingFacts[K] };
 
 /** Clock ids of perf record -k (clock_gettime). */
-const CLOCKS: Readonly<Record<string, string>> = {
+export const CLOCKS: Readonly<Record<string, string>> = {
   '0': 'realtime',
   '1': 'mono',
   '4': 'mono_raw',
@@ -12,7 +12,7 @@ const CLOCKS: Readonly<Record<string, string>> = {
 };
 
 /** arm64 or x86 of a machine name (`aarch64`, `x86_64`). */
-function archOf(machine: string): 'arm64' | 'x86' | undefined {
+export function archOf(machine: string): 'arm64' | 'x86' | undefined {
   if (/^(aarch64|arm64)/.test(machine)) return 'arm64';
   return /^(x86_64|i[3-6]86|amd64)/.test(machine) ? 'x86' : undefined;
 }

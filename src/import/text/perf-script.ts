@@ -1,5 +1,5 @@
 import { textOf } from '../byte-table.ts';
-import type { Importer } from '../importer.ts';
+import type { StreamImporter } from '../importer.ts';
 import { headerFact } from './header-facts.ts';
 import type { LineHead } from './line-head.ts';
 import { contains, sniffLines } from './sniff.ts';
@@ -97,7 +97,7 @@ const DIALECT: Dialect = {
 const HEADER = '# ========\n# captured on';
 
 /** Text of `perf script`. */
-export const perfScript: Importer = {
+export const perfScript: StreamImporter = {
   format: DIALECT.format,
   sniff: (head) =>
     Math.max(sniffLines(head, DIALECT), contains(head, HEADER, HEADER.length) ? 0.9 : 0),

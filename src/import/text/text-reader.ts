@@ -1,19 +1,15 @@
 import { InputError } from '../../domain/errors.ts';
-import { EventKind } from '../../domain/event-kind.ts';
 import type { ImportNotice, RecordingFacts } from '../../domain/log-facts.ts';
-import { copyOf, textOf } from '../byte-table.ts';
+import { copyOf } from '../byte-table.ts';
+import { EventTaker } from '../event-taker.ts';
 import type { ImportContext, RecordingReader } from '../importer.ts';
 import { excerpt, NoticeBook } from '../notices.ts';
-import { RawRecord } from '../raw-record.ts';
-import { Outcome, RecordMapper } from '../record-mapper.ts';
+import type { RawRecord } from '../raw-record.ts';
+import type { RecordMapper } from '../record-mapper.ts';
 import { EventNames, type NameEntry } from './event-names.ts';
 import { LineHead } from './line-head.ts';
 import { LineSplitter, MAX_LINE } from './line-splitter.ts';
 
-/** Distinct marks kept apart, and how long one may be. */
-const MAX_MARKS = 4096;
-const MAX_MARK = 256;
-const MAX_LOST_AT_START = 4096;
 const SPACE = 0x20;
 const COLON = 0x3a;
 
@@ -47,23 +43,19 @@ function isToken(token: Uint8Array, bytes: Uint8Array, at: number): boolean {
 export class TextReader implements RecordingReader {
   readonly context: ImportContext;
   readonly book = new NoticeBook();
-  readonly record = new RawRecord();
+  readonly record: RawRecord;
   readonly mapper: RecordMapper;
   readonly names: EventNames;
   /** Facts the dialect finds in header lines. */
   readonly found: { -readonly [K in keyof RecordingFacts]?: RecordingFacts[K] } = {};
   lines = 0;
-  /** Event lines, whatever became of them. */
-  events = 0;
   /** Hardware and software samples that were left out. */
   samples = 0;
   private readonly dialect: Dialect;
+  private readonly taker: EventTaker;
   private readonly head = new LineHead();
   private readonly splitter: LineSplitter;
   private previous: NameEntry | undefined;
-  private readonly marks = new Map<string, number>();
-  /** Told before the first event: their time is its time. */
-  private readonly lostAtStart: { readonly count: bigint | -1; readonly pcpu: number }[] = [];
   private fraction = 0;
   private firstBad = '';
 
@@ -71,7 +63,9 @@ export class TextReader implements RecordingReader {
     this.context = context;
     this.dialect = dialect;
     this.names = new EventNames(context);
-    this.mapper = new RecordMapper(context, this.record);
+    this.taker = new EventTaker(context, this.names);
+    this.record = this.taker.record;
+    this.mapper = this.taker.mapper;
     this.splitter = new LineSplitter(this);
   }
 
@@ -89,6 +83,7 @@ export class TextReader implements RecordingReader {
       return;
     }
     record.bytes = bytes;
+    record.comm = bytes;
     if (head.timeOutOfRange) {
       this.book.add(
         'warning',
@@ -174,16 +169,7 @@ export class TextReader implements RecordingReader {
       );
     }
     this.dialect.finish?.(this);
-    if (this.mapper.timeBack > 0) {
-      this.book.add(
-        'warning',
-        'time-back',
-        'records earlier than the one before them',
-        undefined,
-        this.mapper.timeBack,
-      );
-    }
-    this.names.report(this.book);
+    this.taker.report(this.book);
   }
 
   facts(): Partial<RecordingFacts> {
@@ -199,6 +185,11 @@ export class TextReader implements RecordingReader {
     return this.book.list();
   }
 
+  /** Event lines, whatever became of them. */
+  get events(): number {
+    return this.taker.events;
+  }
+
   /** A number stood before the event name of this line. */
   get hasPeriod(): boolean {
     return this.head.period;
@@ -206,53 +197,15 @@ export class TextReader implements RecordingReader {
 
   /** Records lost (`count` −1: unknown how many) before the line that comes next. */
   lost(count: bigint | -1, pcpu: number): void {
-    if (this.events > 0) this.mapper.lost(count, pcpu, false);
-    else if (this.lostAtStart.length < MAX_LOST_AT_START) this.lostAtStart.push({ count, pcpu });
+    this.taker.lost(count, pcpu);
   }
 
   private event(entry: NameEntry, bytes: Uint8Array, from: number, end: number): void {
-    if (this.events++ === 0) {
-      for (const { count, pcpu } of this.lostAtStart) this.mapper.lost(count, pcpu, true);
-    }
-    entry.count++;
-    const rule = entry.rule;
-    if (rule === undefined) {
-      this.mapper.other(this.names.idOf(entry));
-      return;
-    }
-    const record = this.record;
-    record.present = 0;
-    entry.payload?.read(bytes, from, end, record);
-    if (rule.rule.payloadIsName) {
-      this.mark(bytes, from, end);
-      return;
-    }
-    const outcome = this.mapper.map(rule);
-    if (outcome === Outcome.mapped) return;
-    if (outcome === Outcome.unjoined) {
-      if (entry.unjoined++ === 0) entry.unjoinedAt = this.lines;
-      return;
-    }
-    if (outcome === Outcome.incomplete && entry.incomplete++ === 0) {
-      entry.incompleteAt = this.lines;
-    }
-    this.mapper.other(this.names.idOf(entry));
-  }
-
-  /** A mark a person set: its text is the event's name. */
-  private mark(bytes: Uint8Array, from: number, end: number): void {
-    let text = textOf(bytes, from, Math.min(end, from + MAX_MARK)).trim();
-    if (text.startsWith('tracing_mark_write: ')) text = text.slice('tracing_mark_write: '.length);
-    let id = this.marks.get(text);
-    if (id === undefined) {
-      if (this.marks.size >= MAX_MARKS) text = '(further marks)';
-      id = this.context.nameId(text);
-      if (this.marks.size < MAX_MARKS) this.marks.set(text, id);
-    }
-    const thread = this.mapper.threads.get(this.record.tid);
-    const i = this.mapper.base(EventKind.marker, thread);
-    this.context.out.chunk.code[i] = id;
-    this.context.out.chunk.vcpu[i] = this.mapper.threads.ofRecord(this.record).slot;
+    const taker = this.taker;
+    taker.begin(entry, this.lines);
+    entry.payload?.read(bytes, from, end, taker.record);
+    if (entry.rule?.rule.payloadIsName) taker.mark(bytes, from, end);
+    else taker.finish(entry, this.lines);
   }
 
   private unparsable(bytes: Uint8Array, start: number, end: number): void {

@@ -5,9 +5,9 @@ import {
   eventAt,
   type MutableEventChunk,
 } from '../../../src/domain/event-chunk.ts';
-import { EventFlag } from '../../../src/domain/event-kind.ts';
+import { EventFlag, EventKind } from '../../../src/domain/event-kind.ts';
 import type { ImportNotice, RecordingFacts, Role } from '../../../src/domain/log-facts.ts';
-import type { ImportContext, Importer } from '../../../src/import/importer.ts';
+import type { ImportContext, StreamImporter } from '../../../src/import/importer.ts';
 
 /** One count as a test wants to see it. */
 export interface Seen {
@@ -25,6 +25,8 @@ export interface Seen {
 
 export interface Collected {
   readonly counts: readonly Seen[];
+  /** `event permyriad of N runs` of every mean. */
+  readonly spreads: readonly string[];
   readonly events: readonly Event[];
   readonly facts: Partial<RecordingFacts>;
   readonly notices: readonly ImportNotice[];
@@ -36,7 +38,7 @@ export interface Collected {
 
 /** Reads text (or bytes) with an importer into plain objects; `split` cuts the bytes at these offsets. */
 export function collect(
-  importer: Importer,
+  importer: StreamImporter,
   input: string | Uint8Array,
   options: { role?: Role; statStart?: bigint; split?: readonly number[]; every?: number } = {},
 ): Collected {
@@ -98,18 +100,23 @@ export function collect(
   const events = Array.from({ length: chunk.length }, (_, i) => eventAt(chunk, i));
   const notices = reader.notices();
   return {
-    counts: events.map((event) => ({
-      event: names[event.code]!,
-      value: event.value,
-      flags: flagNames(event.flags),
-      time: event.time,
-      length: event.object,
-      running: Number(event.aux0),
-      runtime: event.aux1,
-      pcpu: event.pcpu,
-      tid: event.tid,
-      vcpu: event.vcpu,
-    })),
+    spreads: events
+      .filter(({ kind }) => kind === EventKind.countSpread)
+      .map(({ code, value, aux0 }) => `${names[code]} ${value} of ${aux0} runs`),
+    counts: events
+      .filter(({ kind }) => kind === EventKind.count)
+      .map((event) => ({
+        event: names[event.code]!,
+        value: event.value,
+        flags: flagNames(event.flags),
+        time: event.time,
+        length: event.object,
+        running: Number(event.aux0),
+        runtime: event.aux1,
+        pcpu: event.pcpu,
+        tid: event.tid,
+        vcpu: event.vcpu,
+      })),
     events,
     facts: reader.facts(),
     notices,

@@ -47,7 +47,8 @@ function dump(read: Collected): string {
       `${severity} ${code} ${count} line ${firstAt}: ${text}`,
   );
   const facts = Object.entries(read.facts).map(([name, value]) => `${name}=${value}`);
-  return `${[...facts, ...notices, ...read.learned, ...lines].join('\n')}\n`;
+  const spreads = read.spreads.map((spread) => `spread ${spread}`);
+  return `${[...facts, ...notices, ...read.learned, ...lines, ...spreads].join('\n')}\n`;
 }
 
 describe('recordings of perf stat', () => {

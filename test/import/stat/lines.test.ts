@@ -295,6 +295,7 @@ describe('perf stat -x', () => {
         '49,,page-faults,416839,100.00,1.54%,0.073,K/sec',
       ].join('\n'),
     );
+    expect(read.spreads).toEqual(['task-clock 154 of 0 runs', 'page-faults 154 of 0 runs']);
     expect(brief(read)).toEqual([
       'task-clock 420000 rounded total',
       'page-faults 49 rounded total',
@@ -375,6 +376,21 @@ describe('perf stat’s table', () => {
       'task-clock 790000 rounded total',
       'cpu-clock 1234560000 rounded total',
     ]);
+  });
+
+  it('reads the clocks of old perf, and a deviation of 0 where it prints none', () => {
+    const read = readTable(
+      ` Performance counter stats for 'sleep 5' (5 runs):\n\n${[
+        '          0.529248      task-clock (msec)         #    0.000 CPUs utilized            ( +-  1.65% )',
+        '                 1      context-switches          #    0.002 M/sec',
+      ].join('\n')}\n${elapsed}`,
+    );
+    expect(read.facts.counted).toBe('sleep 5');
+    expect(brief(read)).toEqual([
+      'task-clock 529248 rounded total',
+      'context-switches 1 rounded total',
+    ]);
+    expect(read.spreads).toEqual(['task-clock 165 of 5 runs', 'context-switches 0 of 5 runs']);
   });
 
   it('reads metric, variance, percentage and suffix', () => {
