@@ -1,5 +1,5 @@
-// node bench/replay.mjs [LOG | RECORDING [REPEAT]]: rates of reading, replaying and checking a log, and the latency of
-// seeking in it (default: a recording that ships).
+// node bench/replay.mjs [LOG | RECORDING [REPEAT]]: rates of reading, replaying and checking a log of either architecture,
+// and the latency of seeking in it (default: a recording of each that ships, one after the other).
 // The log is repeated REPEAT times (default 8) with shifted times, so that its length is that of a long recording.
 // CPU seconds; every figure is the median of five rounds in one process, the first round (cold) left out.
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
@@ -10,12 +10,24 @@ import { checkLog, openLog, prepareReplay, replay, replayTo } from '../dist/inde
 import { cpu, median, peakMegabytes, quantile, rate } from './measure.mjs';
 import { asLog, repeatLog } from './repeat-log.mjs';
 
-const shipped = fileURLToPath(new URL('../traces/S1-stat/trace-raw.txt.zst', import.meta.url));
-const [path = shipped, repeat = '8'] = process.argv.slice(2);
-const folder = mkdtempSync(join(tmpdir(), 'vpmu-bench-'));
-try {
+const shipped = ['S1-stat/trace-raw.txt.zst', 'X1s-stock-events-only/perf-script.txt.zst'].map(
+  (name) => fileURLToPath(new URL(`../traces/${name}`, import.meta.url)),
+);
+const [path, repeat = '8'] = process.argv.slice(2);
+for (const one of path === undefined ? shipped : [path]) await measure(one, Number(repeat));
+
+async function measure(path, repeat) {
+  const folder = mkdtempSync(join(tmpdir(), 'vpmu-bench-'));
+  try {
+    await measureIn(folder, path, repeat);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function measureIn(folder, path, repeat) {
   const long = join(folder, 'long.vpmu');
-  await repeatLog(await asLog(path, folder), long, Number(repeat));
+  await repeatLog(await asLog(path, folder), long, repeat);
   const log = openLog(long);
   const events = log.eventCount;
   const rounds = { read: [], prepare: [], replay: [], check: [] };
@@ -25,6 +37,8 @@ try {
       for (const chunk of log.chunks()) n += chunk.length;
       return n;
     });
+    // What a scan found is kept with the checkpoints.
+    log.dropCheckpoints();
     const prepare = cpu(() => prepareReplay(log));
     const { source, config } = prepare.result;
     const played = cpu(() => {
@@ -59,8 +73,11 @@ try {
     seeks.push(performance.now() - from);
     busy.push(1000 * seconds);
   }
+  const { config, ruleSet } = prepareReplay(log);
+  const { arch } = config;
   log.close();
   const bytes = statSync(long).size / events;
+  console.log(`${path}: ${arch}, ${ruleSet.name}`);
   console.log(`events                        ${events}`);
   console.log(`read all chunks               ${rate(events, median(rounds.read))}`);
   console.log(`scan for the VM's constants   ${rate(events, median(rounds.prepare))}`);
@@ -70,7 +87,5 @@ try {
     `state at a random instant     p50 ${quantile(seeks, 0.5).toFixed(2)} ms, p99 ${quantile(seeks, 0.99).toFixed(2)} ms (250 seeks, warm)`,
   );
   console.log(`log with checkpoints          ${bytes.toFixed(2)} bytes/event`);
-  console.log(`peak memory                   ${peakMegabytes()} MB`);
-} finally {
-  rmSync(folder, { recursive: true, force: true });
+  console.log(`peak memory (so far)          ${peakMegabytes()} MB`);
 }

@@ -47,6 +47,7 @@ export class RecordedPerf implements HostPerf {
   protected readonly relSpan: U64s;
   protected readonly offLow: U64s;
   protected readonly offSpan: U64s;
+  private readonly offSpanHalves: Uint32Array;
   /** The last recorded absolute count and the guest residency at that record, −1 none of the present event. */
   protected readonly lastExact: U64s;
   protected readonly exactAt: Float64Array;
@@ -80,6 +81,8 @@ export class RecordedPerf implements HostPerf {
   /** 1: the recorded creation was not the predicted one. */
   protected readonly mismatch: Uint8Array;
   private readonly ceilingPerNs: EventCeiling;
+  private readonly scratch = new BigUint64Array(1);
+  private readonly scratchHalves = new Uint32Array(this.scratch.buffer);
   /** Where a subclass's part of the buffer begins. */
   protected readonly extraAt: number;
 
@@ -120,6 +123,7 @@ export class RecordedPerf implements HostPerf {
     this.relSpan = u64s();
     this.offLow = u64s();
     this.offSpan = u64s();
+    this.offSpanHalves = new Uint32Array(this.buffer, this.offSpan.byteOffset, 2 * size);
     this.recordedPeriod = u64s();
     this.lastExact = u64s();
     this.settled = f64s();
@@ -257,6 +261,12 @@ export class RecordedPerf implements HostPerf {
       this.settled[counter] = this.residency;
       return;
     }
+    if (this.offsetOpen(counter)) {
+      if (this.residency > this.settled[counter]!) this.settled[counter] = this.residency;
+      this.relLow[counter] = 0n;
+      this.relSpan[counter] = 0n;
+      return;
+    }
     this.settle(counter);
     const low = this.relLow[counter]!;
     const span = this.relSpan[counter]!;
@@ -270,6 +280,12 @@ export class RecordedPerf implements HostPerf {
     }
     this.relLow[counter] = 0n;
     this.relSpan[counter] = 0n;
+  }
+
+  /** offSpan is U64_MAX; looked at in halves, so that no bigint is made. */
+  private offsetOpen(counter: number): boolean {
+    const halves = this.offSpanHalves;
+    return halves[2 * counter] === 0xffff_ffff && halves[2 * counter + 1] === 0xffff_ffff;
   }
 
   doubt(counter: number): void {
@@ -562,8 +578,16 @@ export class RecordedPerf implements HostPerf {
     const span = this.relSpan[counter]!;
     if (span === U64_MAX || !this.mayCount(counter)) return;
     const config = this.config[counter]!;
-    const grown = span + BigInt(Math.ceil(ns * this.ceilingPerNs(config < 0 ? undefined : config)));
+    const most = Math.ceil(ns * this.ceilingPerNs(config < 0 ? undefined : config));
+    const grown = span + (most < 2 ** 53 ? this.asBigint(most) : BigInt(most));
     this.relSpan[counter] = grown >= U64_MAX ? U64_MAX : grown;
+  }
+
+  /** A whole number below 2^53. Through a typed array: BigInt() itself is a call out of compiled code. */
+  private asBigint(number: number): bigint {
+    this.scratchHalves[0] = number % 2 ** 32;
+    this.scratchHalves[1] = Math.floor(number / 2 ** 32);
+    return this.scratch[0]!;
   }
 
   protected intersect(counter: number, low: bigint, span: bigint): void {

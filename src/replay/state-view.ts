@@ -81,17 +81,18 @@ export function placementGates(perf: RecordedPerf, i: number): string[] {
   return perf.state[i] === PerfEventState.error ? ['event in ERROR'] : [];
 }
 
+const STATE_WORDS: Readonly<Record<number, BackingState['state']>> = {
+  [PerfEventState.active]: 'active',
+  [PerfEventState.inactive]: 'inactive',
+  [PerfEventState.off]: 'off',
+  [PerfEventState.error]: 'error',
+  [STATE_UNKNOWN]: 'unknown',
+};
+
 /** The host event behind counter `i` as the records show it. */
 export function backingOf(perf: RecordedPerf, i: number): BackingState | undefined {
   if (perf.life[i] === Backing.none) return undefined;
-  const states: Readonly<Record<number, BackingState['state']>> = {
-    [PerfEventState.active]: 'active',
-    [PerfEventState.inactive]: 'inactive',
-    [PerfEventState.off]: 'off',
-    [PerfEventState.error]: 'error',
-    [STATE_UNKNOWN]: 'unknown',
-  };
-  const known = states[perf.state[i]!] ?? 'unknown';
+  const known = STATE_WORDS[perf.state[i]!] ?? 'unknown';
   return {
     pointer: perf.pointer[i]!,
     state: known === 'unknown' && perf.wanted[i] === 0 ? 'off' : known,

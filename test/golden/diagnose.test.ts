@@ -30,7 +30,7 @@ describe('S3-lean: the host holds the counters', () => {
   beforeAll(async () => {
     log = await rawOf('S3-lean');
     diagnosis = diagnoseLog(log);
-  });
+  }, 120_000);
 
   it('proves a pinned event in ERROR in every window that read 0, and contention behind it', () => {
     expect(verdictsOf(diagnosis)).toEqual({ impaired: 28, agrees: 62 });

@@ -1,42 +1,87 @@
 import type { Command } from 'commander';
-import { ruleSets } from '../../index.ts';
+import {
+  archOfRules,
+  RESERVED_RULE_SETS,
+  ruleDifferences,
+  ruleSets,
+  ruleValues,
+  UsageError,
+} from '../../index.ts';
 import { jsonOption } from '../options.ts';
 import { printJson } from '../render/json.ts';
-import { wrapText } from '../render/table.ts';
+import { printDifferences, printModel, printModels } from '../render/models.ts';
+import { nearest } from '../render/text.ts';
 import type { Shell } from '../shell.ts';
 
-const TEXT_WIDTH = 100;
-
-/** `vpmu models`: the rule sets a recording can be replayed under. */
+/** `vpmu models`: the rule sets a recording can be replayed under, one in full, or what differs between two. */
 export function addModels(program: Command, shell: Shell): void {
   program
     .command('models')
     .allowExcessArguments(false)
     .summary('the rule sets a recording can be replayed under')
     .description(
-      'Lists the rule sets by name: what each models and where its rules come from. --rules of replay and check takes these names.',
+      'Without a name, lists the rule sets: what each models and where its rules come from. With one name, prints all its rules; with two, the rules in which they differ. --rules of replay, check and what-if takes these names.',
     )
+    .argument('[A]', 'a rule set')
+    .argument('[B]', 'another one of the same architecture')
     .addOption(jsonOption())
-    .addHelpText('after', '\nExample:\n  vpmu models')
-    .action((options: { readonly json?: boolean }) => {
-      const sets = [...ruleSets()].map(([name, set]) => ({ name, ...set }));
-      if (options.json) {
-        printJson(shell, { ruleSets: sets });
-        return;
-      }
-      for (const { name, arch, summary, sources, selectable, missing } of sets) {
-        const state = selectable
-          ? ''
-          : ` (cannot be chosen yet${missing === undefined ? '' : `: ${missing}`})`;
-        shell.print(`${shell.style('heading', name)}  ${arch}${state}`);
-        for (const line of wrapped(shell, summary)) shell.print(`    ${line}`);
-        for (const line of wrapped(shell, `from ${sources.join('; ')}`)) {
-          shell.print(`    ${shell.style('dim', line)}`);
-        }
-      }
-    });
+    .addHelpText(
+      'after',
+      `
+Examples:
+  vpmu models
+  vpmu models arm64-kvm-6.12
+  vpmu models arm64-kvm-6.1 arm64-kvm-6.12`,
+    )
+    .action(
+      (a: string | undefined, b: string | undefined, options: { readonly json?: boolean }) => {
+        for (const name of [a, b]) if (name !== undefined) checkName(name);
+        if (a === undefined) list(shell, options.json === true);
+        else if (b === undefined) one(shell, a, options.json === true);
+        else two(shell, a, b, options.json === true);
+      },
+    );
 }
 
-function wrapped(shell: Shell, text: string): readonly string[] {
-  return wrapText(text, Math.min(shell.width - 4, TEXT_WIDTH));
+function list(shell: Shell, json: boolean): void {
+  const sets = [...ruleSets()].map(([name, info]) => ({ name, ...info }));
+  if (json) printJson(shell, { ruleSets: sets, reserved: RESERVED_RULE_SETS });
+  else printModels(shell, sets, RESERVED_RULE_SETS);
+}
+
+function one(shell: Shell, name: string, json: boolean): void {
+  const info = { name, ...ruleSets().get(name)! };
+  const rules = ruleValues(name)!;
+  if (json) printJson(shell, { ruleSet: info, rules });
+  else printModel(shell, info, rules);
+}
+
+function two(shell: Shell, a: string, b: string, json: boolean): void {
+  const arches = [archOfRules(a), archOfRules(b)];
+  if (arches[0] !== arches[1]) {
+    throw new UsageError(
+      `${a} is for ${arches[0]} and ${b} for ${arches[1]}: their rules have no field in common`,
+      'name two rule sets of one architecture',
+    );
+  }
+  const differences = ruleDifferences(a, b);
+  if (json) printJson(shell, { a, b, differences });
+  else printDifferences(shell, a, b, differences);
+}
+
+function checkName(name: string): void {
+  if (ruleSets().has(name)) return;
+  const names = [...ruleSets().keys()];
+  const reserved = RESERVED_RULE_SETS.find((row) => row.name === name);
+  if (reserved !== undefined) {
+    throw new UsageError(
+      `${name} is a reserved name: ${reserved.why}`,
+      `rule sets: ${names.join(', ')}`,
+    );
+  }
+  const near = nearest(name, names);
+  throw new UsageError(
+    `no rule set ${name}${near === undefined ? '' : ` (did you mean ${near}?)`}`,
+    `rule sets: ${names.join(', ')}`,
+  );
 }

@@ -1,3 +1,4 @@
+import { FIXED_BASE } from '../../arch/x86-bits.ts';
 import { U64_MAX } from '../../domain/u64.ts';
 import type { BackingAttr } from '../host-perf.ts';
 import { addSpans } from '../span.ts';
@@ -6,6 +7,7 @@ import { X86Reprogramming } from './x86-reprogramming.ts';
 import { Backing, Flag, Gate, Slot } from './x86-state.ts';
 
 const { countNotRecorded } = UncertaintyReason;
+const ALL_OPEN = Flag.open | Flag.kindOpen | Flag.wrapOpen;
 
 /** Reprogramming that perhaps happens, and what evidence settles. */
 export class X86Backing extends X86Reprogramming {
@@ -22,6 +24,10 @@ export class X86Backing extends X86Reprogramming {
    */
   maybeReprogram(i: number): void {
     const { state } = this;
+    if (this.#isOpen(i) && this.programmed(i) === 2) {
+      this.#openAgain(i);
+      return;
+    }
     const pending = this.registers.counter(Slot.pending, i);
     if (this.mayWrap(i) !== 0) state.flags[i] = state.flags[i]! | Flag.wrapOpen;
     this.perhapsPaused(i);
@@ -52,6 +58,32 @@ export class X86Backing extends X86Reprogramming {
     state.folded[i] = 0n;
     state.foldedSpan[i] = most;
     state.periodKnown[i] = 0;
+  }
+
+  /** Nothing at all is known of GP counter i and its event, perf's count of it included. */
+  #isOpen(i: number): boolean {
+    const { state } = this;
+    return (
+      i < FIXED_BASE &&
+      state.selectorKnown[i] === 0 &&
+      state.gate[i] === Gate.maybe &&
+      state.backing[i] === Backing.maybe &&
+      (state.flags[i]! & ALL_OPEN) === ALL_OPEN &&
+      state.baseIsOpen(i) &&
+      !this.filterStale
+    );
+  }
+
+  /** What is left of `maybeReprogram` for such a counter: by far the most frequent case of recordings that begin late. */
+  #openAgain(i: number): void {
+    const { state } = this;
+    this.perhapsPaused(i);
+    this.raiseOverflow(i, false, false);
+    this.clearSoft(i);
+    this.perf.rebase(i);
+    this.openEvent(i);
+    state.folded[i] = 0n;
+    state.foldedSpan[i] = U64_MAX;
   }
 
   /** After evidence for a register: brings an open event in line with what the counter is programmed for. */

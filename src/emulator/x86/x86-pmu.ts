@@ -17,7 +17,7 @@ import {
   type X86CounterView,
   type X86RegisterView,
 } from './x86-view.ts';
-import { writeMsr, writeUnknownMsr } from './x86-write.ts';
+import { markWritten, writeMsr, writeUnknownMsr } from './x86-write.ts';
 
 export type { PerfOperations } from './x86-backing-events.ts';
 export type { Pmi } from './x86-core.ts';
@@ -71,10 +71,15 @@ export class X86Pmu {
     readMsr(this.#core, msr, false, out);
   }
 
-  /** WRMSR: `undef` if it faults. If the recording says that the access faulted, do not call. */
+  /** WRMSR: `undef` if it faults. If the recording says that the access faulted, call `wrmsrFaulted` instead. */
   wrmsr(msr: number, value: bigint, out: X86AccessResult): void {
     clear(out);
     writeMsr(this.#core, msr, value, false, out);
+  }
+
+  /** A guest write that faulted: it stores nothing, but KVM takes its counter for one in use. */
+  wrmsrFaulted(msr: number): void {
+    markWritten(this.#core, msr);
   }
 
   /** A guest write that was done, of a value that was not recorded: what it touches becomes unknown. */
@@ -263,6 +268,22 @@ export class X86Pmu {
   /** One counter for display; changes nothing. */
   counterView(counter: number): X86CounterView {
     return counterView(this.#core, counter);
+  }
+
+  /** The selector with which GP counter i runs, or will at the next entry; −1: it does not, or it is not known. */
+  runningSelector(i: number): number {
+    const core = this.#core;
+    if (!core.programKnown(i) || core.local(i) === 0) return -1;
+    if (core.global(i) === 0 || core.allowed(i) === 0) return -1;
+    return core.programLow(i) + core.programHigh(i) * 2 ** 32;
+  }
+
+  /** The value of a counter of up to 48 bits without the events KVM counted itself and has not folded; −1 not exact. */
+  foldedValue(i: number): number {
+    const core = this.#core;
+    core.visible(i);
+    if (core.span !== 0n || core.state.softSpan[i] !== 0n) return -1;
+    return Number(BigInt.asUintN(48, core.low - core.state.soft[i]!));
   }
 
   /** The plain registers for display; changes nothing. */

@@ -74,6 +74,7 @@ export class X86State {
   readonly buffer: ArrayBuffer;
   readonly base: BigUint64Array;
   readonly baseSpan: BigUint64Array;
+  readonly #baseSpanHalves: Uint32Array;
   /** Events KVM counted itself and has not folded into the base yet. */
   readonly soft: BigUint64Array;
   readonly softSpan: BigUint64Array;
@@ -128,6 +129,7 @@ export class X86State {
     const u8 = (length: number): Uint8Array => new Uint8Array(this.buffer, take(length), length);
     this.base = u64(n);
     this.baseSpan = u64(n);
+    this.#baseSpanHalves = new Uint32Array(this.buffer, this.baseSpan.byteOffset, 2 * n);
     this.soft = u64(n);
     this.softSpan = u64(n);
     this.period = u64(n);
@@ -154,6 +156,16 @@ export class X86State {
     this.reason = u8(ITEMS);
     this.wordKnown = u8(WORDS);
     this.misc = u8(MISC);
+  }
+
+  /** The stored value of counter i is wholly unknown, and why is known. */
+  baseIsOpen(i: number): boolean {
+    const halves = this.#baseSpanHalves;
+    return (
+      halves[2 * i] === 0xffff_ffff &&
+      halves[2 * i + 1] === 0xffff_ffff &&
+      this.reason[COUNTER_ITEM + i] !== 0
+    );
   }
 
   snapshot(): Uint8Array {

@@ -53,13 +53,26 @@ export function absentAllowed(
   return shape.config.ignoreMsrs;
 }
 
+/** A WRMSR of a counter or selector keeps the event from the next clean-up, also when it faults (corrections 10). */
+export function markWritten(core: X86Core, number: number): void {
+  const decoded = decodeMsr(number);
+  const msr = msrKind(decoded);
+  const i = core.shape.counterOf(msr, msrIndex(decoded), number);
+  if (i >= 0) markInUse(core, msr, i);
+}
+
+/** The full-width aliases do not count. */
+function markInUse(core: X86Core, msr: Msr, i: number): void {
+  if (msr !== Msr.fullWidth) core.registers.setCounter(Slot.inUse, i, true);
+}
+
 function isCounterValue(msr: Msr): boolean {
   return msr !== Msr.selector && msr !== Msr.amdSelector;
 }
 
 function writeIndexed(core: X86Core, msr: Msr, i: number, value: bigint, host: boolean): boolean {
-  const { registers, shape } = core;
-  if (msr !== Msr.fullWidth) registers.setCounter(Slot.inUse, i, true);
+  const { shape } = core;
+  markInUse(core, msr, i);
   switch (msr) {
     case Msr.fullWidth:
       if ((value & ~shape.gpMask) !== 0n) return false;
@@ -230,7 +243,7 @@ export function writeUnknownMsr(core: X86Core, number: number, reason: Uncertain
   const { registers, shape, state } = core;
   const i = shape.counterOf(msr, msrIndex(decoded), number);
   if (i >= 0) {
-    if (msr !== Msr.fullWidth) registers.setCounter(Slot.inUse, i, true);
+    markInUse(core, msr, i);
     if (isCounterValue(msr)) core.writeUnknownCounter(i, reason, true);
     else {
       core.storeSelector(i, 0, 0, false, reason);

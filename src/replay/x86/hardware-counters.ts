@@ -124,7 +124,7 @@ export class HardwareCounters {
     if ((this.high[at]! & GUEST_ONLY_HIGH) === 0 || this.counter[at] !== NOBODY) return;
     this.start[at] = this.raw[at]!;
     this.own(at, vcpu, counter);
-    vcpu.perf.hardwareCount(counter, 0n);
+    vcpu.perf.hardwareCount(counter, 0);
   }
 
   /**
@@ -178,9 +178,9 @@ export class HardwareCounters {
     this.counter[at] = NOBODY;
   }
 
-  private since(at: number): bigint {
+  private since(at: number): number {
     const delta = this.raw[at]! - this.start[at]!;
-    return BigInt(delta < 0 ? delta + WRAP : delta);
+    return delta < 0 ? delta + WRAP : delta;
   }
 
   private ownerOf(at: number): X86Vcpu | undefined {
@@ -234,7 +234,9 @@ export class HardwareCounters {
   private fitting(at: number, vcpu: X86Vcpu): number {
     let found = NOBODY;
     let several = false;
-    for (const i of vcpu.counters) {
+    const { counters } = vcpu;
+    for (let k = 0; k < counters.length; k++) {
+      const i = counters[k]!;
       if (!this.countsLike(at, vcpu.places.runningSelector(i)) || this.isOn(vcpu.places.at[i]!))
         continue;
       if (!vcpu.places.fitsStart(i, this.start[at]!)) continue;

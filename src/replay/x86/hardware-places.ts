@@ -56,19 +56,22 @@ export class HardwarePlaces {
 
   /** Whose the fresh events are is decided, and the vCPU enters its guest: counts go on from here. */
   entered(): void {
-    for (const i of this.pmu.counters) if (this.at[i]! >= 0) this.perf.hardwareAnchor(i);
-    this.reloaded.fill(0);
-    this.taken.fill(0);
+    const { counters } = this.pmu;
+    for (let k = 0; k < counters.length; k++) {
+      const i = counters[k]!;
+      if (this.at[i]! >= 0) this.perf.hardwareAnchor(i);
+      this.reloaded[i] = 0;
+      this.taken[i] = 0;
+    }
   }
 
   /** The selector (host bits apart) with which counter `i` runs or will at the next entry; −1: it does not, or not known. */
   runningSelector(i: number): number {
     if (!this.selectorsFresh) {
-      for (const counter of this.pmu.counters) {
-        const view = this.pmu.counterView(counter);
-        const on =
-          view.locallyEnabled !== false && view.globallyEnabled !== false && view.denied !== true;
-        this.selectors[counter] = on && counter < FIXED_BASE ? (view.selector ?? -1) : -1;
+      const { counters } = this.pmu;
+      for (let k = 0; k < counters.length; k++) {
+        const counter = counters[k]!;
+        this.selectors[counter] = counter < FIXED_BASE ? this.pmu.runningSelector(counter) : -1;
       }
       this.selectorsFresh = true;
     }
@@ -80,13 +83,12 @@ export class HardwarePlaces {
     if (start < LONGEST_START) return false;
     // One that KVM left alone goes on where it was taken off.
     if (start === this.takenRaw[i] && start > LONGEST_START) return true;
-    const { low, span, softLow, softSpan, period } = this.pmu.counterView(i);
-    if (span !== 0n || softSpan !== 0n) return true;
-    const startFor = (left: bigint): number =>
-      Math.max(Number(BigInt.asUintN(48, -left)), LONGEST_START);
     // A counter written while it runs gets a period that is not what it lacks (semantics B.5).
-    if (start === startFor(softLow - low) || period === undefined) return true;
-    return start === startFor(period);
+    const folded = this.pmu.foldedValue(i);
+    if (folded < 0 || start === Math.max(folded, LONGEST_START)) return true;
+    const { period } = this.pmu.counterView(i);
+    if (period === undefined) return true;
+    return start === Math.max(Number(BigInt.asUintN(48, -period)), LONGEST_START);
   }
 
   /** The event of counter `i` was taken off the hardware counter on which it was started at `start`, which held `raw`. */

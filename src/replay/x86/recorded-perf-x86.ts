@@ -25,6 +25,7 @@ export class X86RecordedPerf extends RecordedPerf implements PausablePerf {
   /** perf's own count when the event was last placed on a hardware counter; what that counted since, and the residency then. */
   private readonly placedCount: BigUint64Array;
   private readonly delta: BigUint64Array;
+  private readonly deltaHalves: Uint32Array;
   private readonly deltaAt: Float64Array;
 
   /** Times of the event's last read, and the guest residency then. */
@@ -61,6 +62,7 @@ export class X86RecordedPerf extends RecordedPerf implements PausablePerf {
     this.lastEnabled = u64s();
     this.lastRunning = u64s();
     this.delta = u64s();
+    this.deltaHalves = new Uint32Array(this.buffer, this.delta.byteOffset, 2 * n);
     const f64s = (): Float64Array => new Float64Array(this.buffer, u64s().byteOffset, n);
     this.timesAt = f64s();
     this.deltaAt = f64s();
@@ -240,6 +242,7 @@ export class X86RecordedPerf extends RecordedPerf implements PausablePerf {
     this.delta[counter] = 0n;
     this.deltaAt[counter] = this.residency;
     this.state[counter] = PerfEventState.active;
+    if (this.placementFailed[counter] !== 0) this.settle(counter);
     this.placementFailed[counter] = 0;
   }
 
@@ -250,17 +253,20 @@ export class X86RecordedPerf extends RecordedPerf implements PausablePerf {
     }
   }
 
-  /** The hardware counter it is on has counted `delta` since the event was put there. */
-  hardwareCount(counter: number, delta: bigint): void {
-    this.delta[counter] = delta;
+  /** The hardware counter it is on has counted `delta` (below 2^53) since the event was put there. */
+  hardwareCount(counter: number, delta: number): void {
+    // A bigint made of a number costs more than all the rest.
+    this.deltaHalves[2 * counter] = delta % 2 ** 32;
+    this.deltaHalves[2 * counter + 1] = Math.floor(delta / 2 ** 32);
     this.deltaAt[counter] = this.residency;
-    this.exactCount(counter, BigInt.asUintN(64, this.placedCount[counter]! + delta));
+    const count = BigInt.asUintN(64, this.placedCount[counter]! + this.delta[counter]!);
+    this.exactCount(counter, count);
   }
 
   /** perf counted `more` than its hardware counter (48 bits) shows: an overflow whose handler was not recorded. */
   missed(counter: number, more: bigint): void {
     if (this.deltaAt[counter] !== this.residency) return;
-    this.hardwareCount(counter, BigInt.asUintN(48, this.delta[counter]! + more));
+    this.hardwareCount(counter, Number(BigInt.asUintN(48, this.delta[counter]! + more)));
   }
 
   private absolute(counter: number): bigint {

@@ -354,6 +354,7 @@ export class X86Vcpu implements VcpuReplay {
     this.pmu.wrmsr(code, value, this.result);
     const { undef, outcomeUnknown } = this.result;
     if (!undef) this.restore(before);
+    this.pmu.wrmsrFaulted(code);
     const verdict = undef ? 'confirmed' : outcomeUnknown ? 'unknown' : 'contradicted';
     return this.observation(seq, time, code, flags, value, this.unlessSole(seq, verdict));
   }

@@ -312,6 +312,30 @@ describe('lazy release (B.5 step 6, corrections 10)', () => {
       expect(guest.perf.events.size, msr.toString(16)).toBe(left);
     }
   });
+
+  it.each([
+    ['known to fault by the model', (guest: DrawnGuest) => guest.write(SELECT, 1n << 43n), 1],
+    ['known to fault by the recording', (guest: DrawnGuest) => guest.pmu.wrmsrFaulted(SELECT), 1],
+    ['of the other alias', (guest: DrawnGuest) => guest.pmu.wrmsrFaulted(FULL_WIDTH), 0],
+    ['of another counter', (guest: DrawnGuest) => guest.pmu.wrmsrFaulted(SELECT + 1), 0],
+  ] as const)(
+    'a write that faults protects the event too: %s (corrections 10)',
+    (_, fault, left) => {
+      const guest = new DrawnGuest(DEFERRED);
+      guest.wrmsr(GLOBAL_CTRL, 1);
+      guest.wrmsr(SELECT, 0x4300c0);
+      guest.run(0xc0, 5);
+      guest.wrmsr(SELECT, 0x300c0);
+      guest.slice();
+      fault(guest);
+      expect(guest.read(SELECT)).toBe('0x300c0');
+      guest.slice();
+      expect([guest.perf.events.size, guest.read(COUNT)]).toEqual([left, '0x5']);
+      // The mark holds for one slice.
+      guest.slice();
+      expect(guest.perf.events.size).toBe(0);
+    },
+  );
 });
 
 describe('the 2019 rule (semantics C, [S3])', () => {

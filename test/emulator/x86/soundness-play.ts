@@ -177,8 +177,8 @@ export function play(
     host.counting = false;
     switch (step.op) {
       case 'write':
-        if (out.undef) break; // recorded as refused
-        if (twisted.hideValue) model.wrmsrUnknown(step.msr);
+        if (out.undef) model.wrmsrFaulted(step.msr);
+        else if (twisted.hideValue) model.wrmsrUnknown(step.msr);
         else {
           model.wrmsr(step.msr, step.value, seen);
           check(where, 'refusal', seen.undef, false);
