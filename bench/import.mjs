@@ -3,19 +3,20 @@
 //   perf.data     is also decoded and printed by `perf script --ns --guest-code`, unpacked first
 //   trace.dat     likewise by `trace-cmd report -t`
 // For binary files the rate of the foreign tool is measured in the same run, so that the ratio is of one machine and
-// one moment. Each import is a process of its own (start-up included), output to a fresh log; the median of three.
+// one moment. Each import is a `vpmu import` of its own (start-up included) into a fresh log; the median of three.
 import { spawnSync } from 'node:child_process';
 import {
   closeSync,
   mkdtempSync,
   openSync,
+  readFileSync,
   readSync,
   rmSync,
   statSync,
-  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { median, rate } from './measure.mjs';
 
 const files = process.argv.slice(2);
@@ -24,17 +25,7 @@ if (files.length === 0) {
   process.exit(2);
 }
 const folder = mkdtempSync(join(tmpdir(), 'vpmu-bench-'));
-// A child process tells its own CPU time and peak memory when it ends.
-const child = join(folder, 'import-one.mjs');
-writeFileSync(
-  child,
-  `import { importInto } from ${JSON.stringify(new URL('../dist/index.js', import.meta.url).href)};
-const [file, log] = process.argv.slice(2);
-const report = await importInto(log, [{ path: file }]);
-const used = process.resourceUsage();
-console.log(JSON.stringify({ events: report.events, seconds: (used.userCPUTime + used.systemCPUTime) / 1e6, megabytes: used.maxRSS / 1024 }));
-`,
-);
+const vpmu = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 try {
   for (const file of files) bench(file);
 } finally {
@@ -43,18 +34,17 @@ try {
 
 function bench(file) {
   const log = join(folder, 'bench.vpmu');
+  const report = join(folder, 'report.json');
   const tool = printer(file);
   const printed = [];
   const runs = [];
   for (let round = 0; round < 3; round++) {
     if (tool !== undefined)
-      printed.push(timed(tool.command, tool.args, join(folder, 'printed.txt')));
+      printed.push(timed(tool.command, tool.args, join(folder, 'printed.txt')).seconds);
     for (const suffix of ['', '-wal', '-shm']) rmSync(log + suffix, { force: true });
-    const run = spawnSync(process.execPath, [child, file, log], { encoding: 'utf8' });
-    if (run.status !== 0) throw new Error(run.stderr);
-    runs.push(JSON.parse(run.stdout));
+    runs.push(timed(process.execPath, [vpmu, 'import', '-q', '--json', '-o', log, file], report));
   }
-  const { events } = runs[0];
+  const { events } = JSON.parse(readFileSync(report, 'utf8'));
   const seconds = median(runs.map((run) => run.seconds));
   const megabytes = Math.round(Math.max(...runs.map((run) => run.megabytes)));
   const bytes = statSync(log).size / events;
@@ -93,16 +83,17 @@ function headOf(file) {
   return head;
 }
 
-/** CPU seconds of a command whose output goes to a file. */
+/** CPU seconds and peak memory of a command whose output goes to a file. */
 function timed(command, args, output) {
   const out = openSync(output, 'w');
   const script =
-    'import resource,subprocess,sys; subprocess.run(sys.argv[1:], check=True, stderr=subprocess.DEVNULL); u=resource.getrusage(resource.RUSAGE_CHILDREN); print(u.ru_utime+u.ru_stime, file=sys.stderr)';
+    'import resource,subprocess,sys; subprocess.run(sys.argv[1:], check=True, stderr=subprocess.DEVNULL); u=resource.getrusage(resource.RUSAGE_CHILDREN); print(u.ru_utime+u.ru_stime, u.ru_maxrss, file=sys.stderr)';
   const run = spawnSync('python3', ['-c', script, command, ...args], {
     stdio: ['ignore', out, 'pipe'],
     encoding: 'utf8',
   });
   closeSync(out);
   if (run.status !== 0) throw new Error(`${command}: ${run.stderr}`);
-  return Number(run.stderr.trim().split('\n').pop());
+  const [seconds, kilobytes] = run.stderr.trim().split('\n').pop().split(' ').map(Number);
+  return { seconds, megabytes: kilobytes / 1024 };
 }

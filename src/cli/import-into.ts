@@ -1,14 +1,11 @@
 import { basename } from 'node:path';
+import { UsageError, VpmuError } from '../domain/errors.ts';
+import { parseTime } from '../domain/time-spec.ts';
 import { grouped } from '../domain/u64.ts';
+import { importRecordings } from '../import/import-recordings.ts';
 import { readMapFile } from '../import/map-file.ts';
-import {
-  type ImportProgress,
-  type ImportReport,
-  importInto as importRecordingsInto,
-  parseTime,
-  UsageError,
-  VpmuError,
-} from '../index.ts';
+import type { ImportOptions, ImportProgress, ImportReport } from '../import/report.ts';
+import { openLogForImport } from '../log/log.ts';
 
 import type { RecordingOptions } from './options.ts';
 import type { RecordingInput } from './recordings.ts';
@@ -37,22 +34,26 @@ export async function importInto(
     process.stdin.destroy();
   };
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  const inputs = recordings.map((recording) => ({
+    ...recording,
+    ...(statStart === undefined ? {} : { statStart }),
+  }));
+  const given: ImportOptions = {
+    ...(map === undefined ? {} : { map }),
+    ...(options.kernel === undefined ? {} : { kernelRelease: options.kernel }),
+    signal: controller.signal,
+    onProgress: (progress) => {
+      if (options.quiet !== true) shell.progress(progressText(progress));
+    },
+  };
   try {
-    return await importRecordingsInto(
-      path,
-      recordings.map((recording) => ({
-        ...recording,
-        ...(statStart === undefined ? {} : { statStart }),
-      })),
-      {
-        ...(map === undefined ? {} : { map }),
-        ...(options.kernel === undefined ? {} : { kernelRelease: options.kernel }),
-        signal: controller.signal,
-        onProgress: (progress) => {
-          if (options.quiet !== true) shell.progress(progressText(progress));
-        },
-      },
-    );
+    // The library's importInto, without loading the rest of the library.
+    const log = openLogForImport(path);
+    try {
+      return await log.importRun((sink) => importRecordings(sink, inputs, given));
+    } finally {
+      log.close();
+    }
   } catch (error) {
     throw controller.signal.aborted ? controller.signal.reason : error;
   } finally {
@@ -71,9 +72,11 @@ function clockTime(text: string): bigint {
   );
 }
 
-function progressText({ name, input, inputs, bytes, size, events }: ImportProgress): string {
+function progressText(progress: ImportProgress): string {
+  const { name, input, inputs, bytes, size, events, unpacking } = progress;
   const which = inputs > 1 ? ` (${input + 1} of ${inputs})` : '';
   const done =
     size === undefined || size === 0 ? formatBytes(bytes) : `${Math.floor((100 * bytes) / size)} %`;
-  return `importing ${printable(basename(name))}${which}: ${done}, ${grouped(events)} events`;
+  const what = `${printable(basename(name))}${which}: ${done}`;
+  return unpacking ? `unpacking ${what}` : `importing ${what}, ${grouped(events)} events`;
 }

@@ -9,7 +9,8 @@ import {
   statSync,
 } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { InputError, type Role, UsageError } from '../index.ts';
+import { InputError, UsageError } from '../domain/errors.ts';
+import type { Role } from '../domain/log-facts.ts';
 import type { RecordingOptions } from './options.ts';
 
 /** A recording as the user named it. */

@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { EXIT, InputError, UsageError, VpmuError } from '../domain/errors.ts';
 import { nearest, printable } from './render/text.ts';
 import type { Shell } from './shell.ts';
-import { VERBS } from './verbs/index.ts';
+import type { AddVerb } from './verbs/index.ts';
+import { version } from './version.ts';
 
 /** Runs one command line. Never throws: what goes wrong is printed, and the exit code says what it was. */
 export async function run(args: readonly string[], shell: Shell): Promise<void> {
@@ -15,7 +15,8 @@ export async function run(args: readonly string[], shell: Shell): Promise<void> 
     process.exit();
   });
   try {
-    await createProgram(shell).parseAsync([...args], { from: 'user' });
+    const program = createProgram(shell, await verbsFor(args));
+    await program.parseAsync([...args], { from: 'user' });
     await shell.drain();
     process.exitCode = shell.exitCode;
   } catch (error) {
@@ -24,8 +25,14 @@ export async function run(args: readonly string[], shell: Shell): Promise<void> 
   }
 }
 
-/** The whole command line, verb by verb. */
-export function createProgram(shell: Shell): Command {
+/** The verbs this command line may need. An import does not wait until the rest of the program is loaded. */
+async function verbsFor(args: readonly string[]): Promise<readonly AddVerb[]> {
+  if (args[0] === 'import') return [(await import('./verbs/import.ts')).addImport];
+  return (await import('./verbs/index.ts')).VERBS;
+}
+
+/** The command line with these verbs. */
+export function createProgram(shell: Shell, verbs: readonly AddVerb[]): Command {
   const program = new Command('vpmu')
     .description(
       "Replays what a hypervisor's virtual PMU did, from a trace: what every guest counter held, and why guest and host counts differ.",
@@ -44,7 +51,7 @@ export function createProgram(shell: Shell): Command {
     program.outputHelp({ error: true });
     shell.exitCode = EXIT.usage;
   });
-  for (const add of VERBS) add(program, shell);
+  for (const add of verbs) add(program, shell);
   for (const command of [program, ...program.commands]) {
     command
       .configureOutput({
@@ -81,12 +88,6 @@ const MAX_HELP_WIDTH = 110;
 
 function helpWidth(shell: Shell): number {
   return Math.min(shell.width, MAX_HELP_WIDTH);
-}
-
-/** `vpmu 0.1.0`, from the package this file belongs to. */
-function version(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return `vpmu ${(JSON.parse(text) as { version: string }).version}`;
 }
 
 function unknownVerb(verb: string, program: Command): UsageError {

@@ -89,12 +89,14 @@ const OPS: Readonly<Record<ColumnTarget, readonly [number, number]>> = {
   'attr.task': [Op.attrTask, 0],
 };
 
-/** How an entry half hands a field to the other half: field numbers here and there. */
-export interface JoinField {
-  readonly from: number;
-  readonly to: number;
-  /** It identifies the call: when the other half has it too, both must be equal. */
-  readonly identifies: boolean;
+/**
+ * How an entry half hands its fields to the other half: field numbers here and there. A field that `identifies` the call
+ * must be equal when the other half has it too.
+ */
+export interface JoinFields {
+  readonly from: Uint8Array;
+  readonly to: Uint8Array;
+  readonly identifies: Uint8Array;
 }
 
 /** Number of a field that no rule has: it is never present. */
@@ -110,40 +112,44 @@ const WIDE: Readonly<Record<number, number>> = {
 
 /** Which field gives which column, sorted for the hot path. */
 export interface FieldPlan {
-  /** Fields for u64 columns, and which of them each is for, in order: of two for one column the later wins. */
-  readonly wide: Uint8Array;
-  readonly column: Uint8Array;
+  /** Fields for u64 columns, in order: of two for one column the later wins. Field number | column << 8. */
+  readonly wide: Int32Array;
   /** Field numbers, NO_FIELD if there is none. */
   readonly event: number;
   readonly counter: number;
   readonly vcpu: number;
   readonly op0: number;
   readonly ok: number;
-  /** Fields that are four bits of a register's encoding, and where they go. */
-  readonly bits: Uint8Array;
-  readonly shifts: Uint8Array;
+  readonly failed: number;
+  readonly code: number;
+  /** Fields that are four bits of a register's encoding. Field number | shift << 8. */
+  readonly bits: Int32Array;
   /** All other fields that go somewhere. */
   readonly rest: Uint8Array;
 }
+
+/** What sets the code column as a whole: with one of these, the order of the fields counts. */
+const SETS_CODE: readonly number[] = [Op.state, Op.error, Op.taskState];
 
 function planOf(ops: Uint8Array, args: Uint8Array): FieldPlan {
   const fields = [...ops.keys()].filter((n) => ops[n] !== Op.none);
   const first = (op: number): number => (ops.includes(op) ? ops.indexOf(op) : NO_FIELD);
   const [event, counter, vcpu] = [first(Op.event), first(Op.counter), first(Op.vcpu)];
-  const [op0, ok] = [first(Op.op0), first(Op.ok)];
+  const [op0, ok, failed] = [first(Op.op0), first(Op.ok), first(Op.failed)];
+  const code = fields.some((n) => SETS_CODE.includes(ops[n]!)) ? NO_FIELD : first(Op.code);
   const wide = fields.filter((n) => WIDE[ops[n]!] !== undefined);
   const bits = fields.filter((n) => ops[n] === Op.registerBits);
-  const taken = new Set([...wide, ...bits, counter, vcpu, op0, ok]);
+  const taken = new Set([...wide, ...bits, counter, vcpu, op0, ok, failed, code]);
   return {
-    wide: Uint8Array.from(wide),
-    column: Uint8Array.from(wide, (n) => WIDE[ops[n]!]!),
+    wide: Int32Array.from(wide, (n) => n | (WIDE[ops[n]!]! << 8)),
     event,
     counter,
     vcpu,
     op0,
     ok,
-    bits: Uint8Array.from(bits),
-    shifts: Uint8Array.from(bits, (n) => args[n]!),
+    failed,
+    code,
+    bits: Int32Array.from(bits, (n) => n | (args[n]! << 8)),
     rest: Uint8Array.from(fields.filter((n) => !taken.has(n) && ops[n] !== Op.select)),
   };
 }
@@ -170,8 +176,10 @@ export interface CompiledRule {
   /** Number by which halves find each other on a thread, −1 when the rule has no other half. */
   readonly pair: number;
   readonly isEntry: boolean;
+  /** See TracepointRule. */
+  readonly onVcpuThread: boolean;
   /** Entry halves: what to hand on. */
-  readonly join: readonly JoinField[];
+  readonly join: JoinFields;
 }
 
 /** True for kinds whose value column means something. */
@@ -255,7 +263,7 @@ export class RuleCompiler {
     let flags = rule.space === undefined ? 0 : spaceFlags(RegisterSpace[rule.space]);
     for (const flag of rule.flags ?? []) flags |= EventFlag[flag];
     const partner = rule.entryOf === undefined ? undefined : this.rules.get(rule.entryOf);
-    const join: JoinField[] = [];
+    const join: { from: number; to: number; identifies: boolean }[] = [];
     if (partner !== undefined) {
       const others = this.get(partner.name)!.fields;
       fields.forEach((field, from) => {
@@ -288,7 +296,12 @@ export class RuleCompiler {
             ? this.pairNumber(rule.name)
             : -1,
       isEntry: partner !== undefined,
-      join,
+      join: {
+        from: Uint8Array.from(join, ({ from }) => from),
+        to: Uint8Array.from(join, ({ to }) => to),
+        identifies: Uint8Array.from(join, ({ identifies }) => Number(identifies)),
+      },
+      onVcpuThread: rule.onVcpuThread === true,
     };
   }
 }

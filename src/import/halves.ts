@@ -5,7 +5,8 @@ import type { Pending, ThreadState } from './threads.ts';
 /** Leaves the fields of an entry half with its thread. */
 export function keepHalf(rule: CompiledRule, thread: ThreadState, record: RawRecord): void {
   const { low, high, present } = record;
-  const count = rule.join.length;
+  const { from, to, identifies } = rule.join;
+  const count = from.length;
   let pending = thread.pending[rule.pair];
   if (pending === undefined || pending.to.length < count) {
     pending = {
@@ -18,12 +19,13 @@ export function keepHalf(rule: CompiledRule, thread: ThreadState, record: RawRec
     thread.pending[rule.pair] = pending;
   }
   let kept = 0;
-  for (const { from, to, identifies } of rule.join) {
-    if (((present >>> from) & 1) === 0) continue;
-    pending.to[kept] = to;
-    pending.low[kept] = low[from]!;
-    pending.high[kept] = high[from]!;
-    pending.identifies[kept] = identifies ? 1 : 0;
+  for (let k = 0; k < count; k++) {
+    const n = from[k]!;
+    if (((present >>> n) & 1) === 0) continue;
+    pending.to[kept] = to[k]!;
+    pending.low[kept] = low[n]!;
+    pending.high[kept] = high[n]!;
+    pending.identifies[kept] = identifies[k]!;
     kept++;
   }
   pending.count = kept;

@@ -129,11 +129,12 @@ export class RecordMapper {
     const chunk = out.chunk;
     const words = out.words;
     const w = 2 * i;
-    const { wide, column, event, counter, vcpu, op0, ok, bits, shifts, rest } = rule.plan;
+    const { wide, event, counter, vcpu, op0, ok, failed, code: plain, bits, rest } = rule.plan;
     for (let k = 0; k < wide.length; k++) {
-      const n = wide[k]!;
+      const step = wide[k]!;
+      const n = step & 0xff;
       if (((present >>> n) & 1) === 0) continue;
-      const into = words.payload[column[k]!]!;
+      const into = words.payload[step >> 8]!;
       into[w + LOW] = low[n]!;
       into[w + HIGH] = high[n]!;
     }
@@ -149,14 +150,16 @@ export class RecordMapper {
     // Negative: an interrupt of no vCPU.
     let index = (present >>> vcpu) & 1 && low[vcpu]! < 32768 ? low[vcpu]! : -1;
     if ((present >>> ok) & 1 && low[ok] === 0) flags |= EventFlag.failed;
-    let code = 0;
+    if ((present >>> failed) & 1 && low[failed] !== 0) flags |= EventFlag.failed;
+    let code = (present >>> plain) & 1 ? low[plain]! | 0 : 0;
     if ((present >>> op0) & 1) {
-      code = (low[op0]! & 3) << 14;
+      code |= (low[op0]! & 3) << 14;
       if (low[op0] === 0) flags |= CP15_FLAGS;
     }
     for (let k = 0; k < bits.length; k++) {
-      const n = bits[k]!;
-      if ((present >>> n) & 1) code |= (low[n]! & 15) << shifts[k]!;
+      const step = bits[k]!;
+      const n = step & 0xff;
+      if ((present >>> n) & 1) code |= (low[n]! & 15) << (step >> 8);
     }
     let about = thread;
     let given = present;
@@ -193,7 +196,7 @@ export class RecordMapper {
     }
     chunk.code[i] = code;
     if (index >= 0 && this.threads.runVcpus) {
-      if (rule.rule.onVcpuThread && (thread.vcpuIndex !== index || !thread.vcpuProved)) {
+      if (rule.onVcpuThread && (thread.vcpuIndex !== index || !thread.vcpuProved)) {
         const field = rule.fields[rule.ops.indexOf(Op.vcpu)];
         this.threads.prove(thread, index, `${field}= of ${rule.rule.name}`);
       }

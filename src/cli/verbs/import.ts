@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import { type ImportReport, type InputReport, UsageError } from '../../index.ts';
+import { UsageError } from '../../domain/errors.ts';
+import type { ImportReport, InputReport } from '../../import/report.ts';
 import { importInto } from '../import-into.ts';
 import { addRecordingOptions, jsonOption, type RecordingOptions } from '../options.ts';
 import { classifyInputs, type RecordingInput, STDIN } from '../recordings.ts';

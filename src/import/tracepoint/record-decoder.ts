@@ -67,14 +67,15 @@ function markField(format: EventFormat): FormatField | undefined {
   );
 }
 
-/** Steps as numbers, five for each. */
-const WIDTH = 5;
-
 /** Reads the fields one rule asks for out of the records of one tracepoint, by its format file. */
 export class RecordDecoder {
   /** The text of the record is the name of the event: it is in field 0. */
   readonly isMark: boolean;
+  /** A step in one number: slot | read << 5 | offset << 9. */
   private readonly program: Int32Array;
+  /** By step, what is rarely asked. */
+  private readonly ends: Int32Array;
+  private readonly sizes: Int32Array;
   /** Bytes a record must have to have all fields. */
   private readonly need: number;
   private bytes: Uint8Array = new Uint8Array(0);
@@ -83,8 +84,11 @@ export class RecordDecoder {
   private constructor(steps: readonly Step[], isMark: boolean) {
     this.isMark = isMark;
     this.program = Int32Array.from(
-      steps.flatMap(({ slot, offset, end, read, size }) => [slot, offset, end, read, size]),
+      steps,
+      ({ slot, offset, read }) => slot | (read << 5) | (offset << 9),
     );
+    this.ends = Int32Array.from(steps, ({ end }) => end);
+    this.sizes = Int32Array.from(steps, ({ size }) => size);
     this.need = steps.reduce((most, { end }) => Math.max(most, end), 0);
   }
 
@@ -118,11 +122,12 @@ export class RecordDecoder {
     const length = end - start;
     const whole = length >= this.need;
     let present = 0;
-    for (let k = 0; k < program.length; k += WIDTH) {
-      if (!whole && program[k + 2]! > length) continue;
-      const slot = program[k]!;
-      const p = start + program[k + 1]!;
-      switch (program[k + 3]) {
+    for (let k = 0; k < program.length; k++) {
+      if (!whole && this.ends[k]! > length) continue;
+      const step = program[k]!;
+      const slot = step & 31;
+      const p = start + (step >> 9);
+      switch ((step >> 5) & 15) {
         case Read.u64:
           low[slot] = view.getUint32(p, true);
           high[slot] = view.getUint32(p + 4, true);
@@ -158,7 +163,7 @@ export class RecordDecoder {
           break;
         }
         default:
-          if (!this.text(k, bytes, start, end, record)) continue;
+          if (!this.text(k, p, start, end, record)) continue;
       }
       present |= 1 << slot;
     }
@@ -166,22 +171,16 @@ export class RecordDecoder {
   }
 
   /** A text field: from where to where it is; false if that is not within the record. */
-  private text(
-    k: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    record: RawRecord,
-  ): boolean {
-    const { program } = this;
-    const slot = program[k]!;
-    const at = start + program[k + 1]!;
-    const size = program[k + 4]!;
+  private text(k: number, at: number, start: number, end: number, record: RawRecord): boolean {
+    const { bytes } = this;
+    const slot = this.program[k]! & 31;
+    const read = (this.program[k]! >> 5) & 15;
+    const size = this.sizes[k]!;
     let from = at;
     let limit = size === 0 ? end : at + size;
-    if (program[k + 3] !== Read.text) {
+    if (read !== Read.text) {
       const where = this.view.getUint32(at, true);
-      from = (program[k + 3] === Read.dataLoc ? start : at + 4) + (where & 0xffff);
+      from = (read === Read.dataLoc ? start : at + 4) + (where & 0xffff);
       limit = from + (where >>> 16);
       if (limit > end) return false;
     }

@@ -37,24 +37,17 @@ export function encodeInts(
 ): number {
   values.set(total === column.length ? column : column.subarray(0, total));
   if (none !== 0) for (let i = 0; i < total; i++) values[i]! -= none;
-  let any = 0;
-  if (selection === undefined) {
-    for (let i = 0; i < total; i++) any |= values[i]!;
-  } else {
+  let p = at;
+  // Most columns of a segment are constant, so that is asked first.
+  const first = total === 0 ? 0 : values[0]!;
+  if (allAre(first, total)) {
+    out[p++] = first === 0 ? Mode.none : Mode.constant;
+    return first === 0 ? p : writeInt(out, p, first);
+  }
+  if (selection !== undefined) {
     const chosen = selection.chosen;
     chosen.fill(0);
-    for (let i = 0; i < total; i++) {
-      const v = values[i]!;
-      if (v !== 0) {
-        chosen[kinds[i]!] = 1;
-        any = 1;
-      }
-    }
-  }
-  let p = at;
-  if (any === 0) {
-    out[p++] = Mode.none;
-    return p;
+    for (let i = 0; i < total; i++) if (values[i] !== 0) chosen[kinds[i]!] = 1;
   }
   const headAt = p++;
   let head = 0;
@@ -82,6 +75,12 @@ export function encodeInts(
   }
   out[headAt] = head | Mode.plain;
   return writeInts(out, p, source, count);
+}
+
+function allAre(value: number, total: number): boolean {
+  let i = 0;
+  while (i < total && values[i] === value) i++;
+  return i === total;
 }
 
 /** Fills `entries` and `indices`; the number of different values, 0 if they are more than DICTIONARY_LIMIT. */
