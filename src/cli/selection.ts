@@ -5,6 +5,7 @@ import {
   type EventFilter,
   eventMatcher,
   parseKinds,
+  parsePmuEvents,
   parseRegisters,
   selectRows,
 } from './event-filter.ts';
@@ -18,6 +19,7 @@ export interface SelectionOptions {
   readonly kind?: readonly string[];
   readonly register?: readonly string[];
   readonly source?: readonly string[];
+  readonly event?: readonly string[];
 }
 
 /** Adds the options that select events. */
@@ -27,6 +29,7 @@ export function addSelectionOptions(command: Command): Command {
     new Option('--vcpu <LIST>', 'of these vCPUs, as 0,2-3'),
     list('--kind <LIST>', 'of these kinds; hw-* is all that begin so'),
     list('--register <LIST>', 'accesses to these registers, as PMCR_EL0'),
+    list('-e, --event <LIST>', 'that name these PMU events of arm64, as cycles,branch-misses,r08'),
     list('--source <LIST>', 'of these recordings, by id or name'),
   ]) {
     command.addOption(option.helpGroup('Only events:'));
@@ -40,17 +43,18 @@ export function selectEvents(
   options: SelectionOptions,
   ranges: readonly string[],
 ): Iterable<EventChunk> {
-  const { vcpu, register, source, kind, time = [] } = options;
+  const { vcpu, register, source, event, kind, time = [] } = options;
   const filter: EventFilter = {
     ...(vcpu === undefined ? {} : { vcpus: new Set(parseIntegerList(vcpu, { what: 'vCPU' })) }),
     ...(register === undefined ? {} : { registers: parseRegisters(register) }),
     ...(source === undefined ? {} : { sources: parseSources(source, log) }),
+    ...(event === undefined ? {} : { pmuEvents: parsePmuEvents(event) }),
   };
   const range: ChunkRange = {
     ...resolveRanges([...time, ...ranges], log),
     ...(kind === undefined ? {} : { kinds: parseKinds(kind) }),
   };
-  const matches = eventMatcher(filter, log.vcpus());
+  const matches = eventMatcher(filter, log.vcpus(), log);
   return {
     *[Symbol.iterator]() {
       for (const chunk of log.chunks(range)) {

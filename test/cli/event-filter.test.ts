@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { sysregCode } from '../../src/arch/arm64-registers.ts';
-import { eventMatcher, parseKinds, parseRegisters } from '../../src/cli/event-filter.ts';
+import {
+  eventMatcher,
+  parseKinds,
+  parsePmuEvents,
+  parseRegisters,
+} from '../../src/cli/event-filter.ts';
 import { UsageError } from '../../src/domain/errors.ts';
 import { chunkOf, type Event } from '../../src/domain/event-chunk.ts';
 import { EventKind, RegisterSpace, spaceFlags } from '../../src/domain/event-kind.ts';
@@ -43,6 +48,47 @@ describe('--register', () => {
 
   it('refuses what is no register', () => {
     expect(() => parseRegisters(['PMCR_EL9'])).toThrow('--register PMCR_EL9: no PMU register');
+  });
+});
+
+describe('-e', () => {
+  it('takes every name of an event', () => {
+    expect([...parsePmuEvents(['cycles', 'L1-dcache-load-misses', 'inst_retired', 'r1e'])]).toEqual(
+      [0x11, 0x03, 0x08, 0x1e],
+    );
+  });
+
+  it('refuses what is none, and guesses', () => {
+    expect(() => parsePmuEvents(['cycels'])).toThrow('did you mean cycles?');
+    expect(() => parsePmuEvents(['ref-cycles'])).toThrow(UsageError);
+  });
+
+  const typer = sysregCode(3, 3, 14, 12, 2);
+  const rows: [name: string, event: Partial<Event>, matches: readonly number[]][] = [
+    ['a type write', { kind: EventKind.write, code: typer, value: 0x8000_0008n }, [0x08]],
+    ['PMCCFILTR', { kind: EventKind.write, code: sysregCode(3, 3, 14, 15, 7) }, [0x11]],
+    ['another write', { kind: EventKind.write, code: PMCR, value: 0x08n }, []],
+    ['a type KVM takes', { kind: EventKind.eventTypeSet, counter: 2, value: 0x03n }, [0x03]],
+    ['of the cycle counter', { kind: EventKind.eventTypeSet, counter: 31, value: 3n }, [0x11]],
+    ['a creation by KVM', { kind: EventKind.eventCreate, code: 8, aux0: 0x08n }, [0x08]],
+    ['a hardware one', { kind: EventKind.eventCreate, code: 1, aux0: 1n }, [0x08]],
+    ['a cache one', { kind: EventKind.eventCreate, code: 3, aux0: 0x1_0000n }, [0x03]],
+    ['a placement', { kind: EventKind.hwAdd, aux0: 0x11n }, [0x11]],
+    ['of a generic config', { kind: EventKind.hwAdd, aux0: 0n }, [0x11]],
+    ['a perf stat count', { kind: EventKind.count, code: 5 }, [0x08]],
+    ['an entry', { kind: EventKind.guestEnter }, []],
+  ];
+  const words = {
+    name: (id: number) => (id === 5 ? 'instructions:G' : ''),
+    attr: (id: number) => ({ type: id === 1 ? 0 : id === 3 ? 3 : 8 }),
+  };
+
+  it.each(rows)('finds %s', (_, event, expected) => {
+    const chunk = chunkOf([event]);
+    const found = [0x03, 0x08, 0x11].filter((number) =>
+      eventMatcher({ pmuEvents: new Set([number]) }, [], words)(chunk, 0),
+    );
+    expect(found).toEqual(expected);
   });
 });
 

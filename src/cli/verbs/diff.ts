@@ -1,12 +1,14 @@
 import type { Command } from 'commander';
-import { diffLog, EXIT } from '../../index.ts';
-import { addRecordingOptions, jsonOption, type RecordingOptions } from '../options.ts';
+import { type DiffResult, diffLog, EXIT } from '../../index.ts';
+import { parsePmuEvents } from '../event-filter.ts';
+import { addRecordingOptions, jsonOption, list, type RecordingOptions } from '../options.ts';
 import { diffJson, printDiff } from '../render/diff.ts';
 import { printJson } from '../render/json.ts';
 import { eventProgress, withLog } from '../resolve-log.ts';
 import type { Shell } from '../shell.ts';
 
 interface DiffOptions extends RecordingOptions {
+  readonly event?: readonly string[];
   readonly windows?: boolean;
   readonly json?: boolean;
 }
@@ -25,6 +27,7 @@ export function addDiff(program: Command, shell: Shell): void {
       '--windows',
       'also each window: a span in which a counter counted one event undisturbed',
     )
+    .addOption(list('-e, --event <LIST>', 'only these PMU events of the guest, as cycles,r08'))
     .addOption(jsonOption())
     .addHelpText(
       'after',
@@ -35,7 +38,9 @@ Examples:
     )
     .action((args: string[], options: DiffOptions) =>
       withLog(args, options, shell, (log) => {
-        const result = diffLog(log, eventProgress(shell, 'comparing', log.eventCount));
+        const wanted = options.event === undefined ? undefined : parsePmuEvents(options.event);
+        const all = diffLog(log, eventProgress(shell, 'comparing', log.eventCount));
+        const result = wanted === undefined ? all : onlyEvents(all, wanted);
         shell.progress(undefined);
         const compared = result.totals.filter(({ difference }) => difference !== null);
         if (compared.some(({ difference }) => difference !== 0n)) shell.exitCode = EXIT.differs;
@@ -45,4 +50,15 @@ Examples:
       }),
     );
   addRecordingOptions(command);
+}
+
+/** The comparison of these events; host events stay, since what they count is not always known. */
+function onlyEvents(result: DiffResult, wanted: ReadonlySet<number>): DiffResult {
+  const chosen = ({ event }: { readonly event: number }): boolean => wanted.has(event);
+  return {
+    ...result,
+    rows: result.rows.filter(chosen),
+    totals: result.totals.filter(chosen),
+    intervals: result.intervals.filter(chosen),
+  };
 }

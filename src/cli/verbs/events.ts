@@ -35,6 +35,7 @@ Examples:
   vpmu events traces/S3-lean/trace-raw.txt.zst --time 21.9,22 --kind write,hw-add
   vpmu events traces/S5-bare/trace-raw.txt.zst --register PMOVSCLR_EL0 --vcpu 0
   vpmu events guest.vpmu @12000+20
+  vpmu events guest.vpmu -e branch-misses,L1-dcache-load-misses
   vpmu events guest.vpmu --kind 'sched-*' --count`,
     )
     .action((args: string[], options: EventsOptions) => {

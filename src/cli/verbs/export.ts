@@ -1,11 +1,17 @@
-import { closeSync, fstatSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
-import { type EventChunk, type JsonLinesSource, type Log, writeJsonLines } from '../../index.ts';
+import {
+  type EventChunk,
+  type JsonLinesSource,
+  type Log,
+  sliceOfRecordings,
+  writeJsonLines,
+} from '../../index.ts';
 import { addRecordingOptions, type RecordingOptions } from '../options.ts';
 import { isRangeArgument } from '../ranges.ts';
 import { withLog } from '../resolve-log.ts';
 import { addSelectionOptions, type SelectionOptions, selectEvents } from '../selection.ts';
 import type { Shell } from '../shell.ts';
+import { writeJsonLinesFile } from '../write-file.ts';
 
 interface ExportOptions extends RecordingOptions, SelectionOptions {
   readonly output?: string;
@@ -31,18 +37,31 @@ export function addExport(program: Command, shell: Shell): void {
       const ranges = args.filter(isRangeArgument);
       const inputs = args.filter((arg) => !isRangeArgument(arg));
       return withLog(inputs, options, shell, (log) => {
-        const source = jsonLinesSource(log, selectEvents(log, options, ranges));
+        const { time, vcpu, kind, register, source: of, event } = options;
+        const selected = [time, vcpu, kind, register, of, event].some((o) => o !== undefined);
+        const source = jsonLinesSource(
+          log,
+          selectEvents(log, options, ranges),
+          selected || ranges.length > 0,
+        );
         if (options.output === undefined) {
           writeJsonLines(source, (text) => shell.print(text.replace(/\n$/, '')));
-        } else writeFile(options.output, source);
+        } else writeJsonLinesFile(options.output, source);
       });
     });
   addSelectionOptions(command);
   addRecordingOptions(command);
 }
 
-function jsonLinesSource(log: Log, chunks: Iterable<EventChunk>): JsonLinesSource {
+function jsonLinesSource(
+  log: Log,
+  chunks: Iterable<EventChunk>,
+  selected: boolean,
+): JsonLinesSource {
+  // What a slice says of itself holds for all of its events.
+  const slice = selected ? undefined : sliceOfRecordings(log.imports());
   return {
+    ...(slice === undefined ? {} : { slice }),
     chunks: () => chunks,
     name: (id) => log.name(id),
     attr: (id) => log.attr(id),
@@ -50,18 +69,4 @@ function jsonLinesSource(log: Log, chunks: Iterable<EventChunk>): JsonLinesSourc
     vcpus: () => log.vcpus(),
     threads: () => log.threads(),
   };
-}
-
-/** Writes a file; a regular one that could not be written to its end is removed. */
-function writeFile(path: string, source: JsonLinesSource): void {
-  const file = openSync(path, 'w');
-  const regular = fstatSync(file).isFile();
-  try {
-    writeJsonLines(source, (text) => writeFileSync(file, text));
-  } catch (error) {
-    if (regular) rmSync(path, { force: true });
-    throw error;
-  } finally {
-    closeSync(file);
-  }
 }

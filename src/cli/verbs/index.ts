@@ -1,14 +1,18 @@
 import type { Command } from 'commander';
 import type { Shell } from '../shell.ts';
 import { addCheck } from './check.ts';
+import { addDiagnose } from './diagnose.ts';
 import { addDiff } from './diff.ts';
 import { addEvents } from './events.ts';
+import { addExplain } from './explain.ts';
 import { addExport } from './export.ts';
 import { addImport } from './import.ts';
 import { addInfo } from './info.ts';
 import { addModels } from './models.ts';
 import { addReplay } from './replay.ts';
+import { addSlice } from './slice.ts';
 import { addVerify } from './verify.ts';
+import { addWhatIf } from './what-if.ts';
 
 /** Adds one verb to the command line. */
 export type AddVerb = (program: Command, shell: Shell) => void;
@@ -21,6 +25,10 @@ export const VERBS: readonly AddVerb[] = [
   addReplay,
   addCheck,
   addDiff,
+  addDiagnose,
+  addWhatIf,
+  addExplain,
+  addSlice,
   addVerify,
   addExport,
   addModels,

@@ -92,6 +92,7 @@ function recordingJson({ facts, ...row }: ImportRow) {
     hostname: facts.hostname ?? null,
     toolVersion: facts.toolVersion ?? null,
     commandLine: facts.commandLine ?? null,
+    counted: facts.counted ?? null,
     clock: facts.clock ?? null,
     timeResolution: facts.timeResolution,
     notices: row.notices.map(noticeJson),
@@ -213,6 +214,7 @@ function printFacts(shell: Shell, row: ImportRow): void {
     lines.push(`times in steps of ${formatDuration(BigInt(facts.timeResolution))}`);
   if (facts.hostname !== undefined) lines.push(`made on ${printable(facts.hostname)}`);
   if (facts.toolVersion !== undefined) lines.push(`by ${printable(facts.toolVersion)}`);
+  if (facts.counted !== undefined) lines.push(`counted: ${printable(facts.counted)}`);
   if (facts.commandLine !== undefined) lines.push(`with: ${printable(facts.commandLine)}`);
   lines.push(...noticeLines(row.notices, shell));
   if (lines.length === 0) return;

@@ -11,6 +11,7 @@ import {
   UsageError,
   watchCounter,
 } from '../../index.ts';
+import { parsePmuEvents } from '../event-filter.ts';
 import { addRecordingOptions, jsonOption, list, type RecordingOptions } from '../options.ts';
 import { resolveInstant } from '../ranges.ts';
 import { printJson } from '../render/json.ts';
@@ -21,6 +22,7 @@ import type { Shell } from '../shell.ts';
 interface ReplayOptions extends RecordingOptions {
   readonly at?: string;
   readonly vcpu?: string;
+  readonly event?: readonly string[];
   readonly rules?: string;
   readonly without?: readonly string[];
   readonly watchCounter?: string;
@@ -39,6 +41,7 @@ export function addReplay(program: Command, shell: Shell): void {
   command
     .option('--at <TIME>', 'the instant: 423.518, +20us, 50%, @SEQ, start, end (default: end)')
     .option('--vcpu <LIST>', 'only these vCPUs, as 0,2-3')
+    .addOption(list('-e, --event <LIST>', 'only counters of these PMU events, as cycles,r08'))
     .option('--rules <NAME>', 'rule set, instead of the one of the recording (vpmu models)')
     .addOption(list('--without <LIST>', 'withhold evidence, as check does'))
     .option('--watch-counter <N>', 'instead, the values of one counter over the whole log, as CSV')
@@ -68,7 +71,7 @@ Examples:
           return;
         }
         const state = replayTo(log, resolveInstant(options.at ?? 'end', log), choices);
-        const chosen = onlyVcpus(state, options.vcpu);
+        const chosen = onlyEvents(onlyVcpus(state, options.vcpu), options.event);
         if (options.json) printJson(shell, replayJson(chosen));
         else printReplay(shell, chosen);
       }),
@@ -86,6 +89,17 @@ function onlyVcpus(state: ReplayState, text: string | undefined): ReplayState {
       `the log has ${state.vcpus.map(({ slot }) => slot).join(', ') || 'none'}`,
     );
   }
+  return { ...state, vcpus };
+}
+
+/** Leaves only the counters that are programmed for one of these events. */
+function onlyEvents(state: ReplayState, words: readonly string[] | undefined): ReplayState {
+  if (words === undefined) return state;
+  const wanted = parsePmuEvents(words);
+  const vcpus = state.vcpus.map((vcpu) => ({
+    ...vcpu,
+    counters: vcpu.counters.filter(({ event }) => event !== undefined && wanted.has(event)),
+  }));
   return { ...state, vcpus };
 }
 

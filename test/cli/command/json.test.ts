@@ -34,6 +34,9 @@ const COMMANDS: readonly (readonly [name: string, args: readonly string[]])[] = 
   ['check', ['check', BARE_61, '--rules', 'arm64-kvm-6.12']],
   ['diff', ['diff', 'traces/S3-lean/trace-raw.txt.zst']],
   ['models', ['models']],
+  ['models of one', ['models', 'x86-kvm-6.12']],
+  ['models of two', ['models', 'arm64-kvm-6.1', 'arm64-kvm-6.12']],
+  ['what-if', ['what-if', BARE, '--rules', 'arm64-kvm-6.12,arm64-kvm-6.1,arm64-kvm-2015']],
 ];
 
 describe('--json', () => {

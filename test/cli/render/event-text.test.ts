@@ -58,7 +58,8 @@ describe('eventLine', () => {
   it('names registers in the spelling of their name space', () => {
     const at = (space: RegisterSpace, code: number): string =>
       details({ kind: EventKind.write, code, value: 1n, flags: spaceFlags(space) });
-    expect(at(RegisterSpace.msr, 0x38f)).toBe('MSR 0x38f = 0x1');
+    expect(at(RegisterSpace.msr, 0x38f)).toBe('IA32_PERF_GLOBAL_CTRL = 0x1');
+    expect(at(RegisterSpace.msr, 0x1d9)).toBe('MSR 0x1d9 = 0x1');
     expect(at(RegisterSpace.rdpmc, 0)).toBe('RDPMC 0x0 = 0x1');
     expect(at(RegisterSpace.cp15, 0x4e0)).toBe('PMCR = 0x1');
   });

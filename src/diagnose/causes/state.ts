@@ -1,0 +1,96 @@
+import type { CauseFacts } from './cause.ts';
+
+/** State that is moved, saved, reset, and what measuring costs. */
+export const STATE_CAUSES = {
+  'migration-stale': {
+    group: 'state',
+    title: 'the live part of a count was lost or doubled in a save',
+    definition:
+      'A save or restore used the stored value of a counter and not what its live event had counted.',
+    direction: 'guest jumps',
+    size: 'the live part',
+    scalesWith: 'migrations, debugger stops',
+    needs: ['vmm-marks', 'register-values'],
+    necessary: 'the VMM read or wrote the register',
+    proof: 'the value afterwards is the stored one alone, or has the live part twice',
+    ruledOutBy: 'the value goes on',
+    remedy: 'Cut windows at migrations; use a host kernel with the fix.',
+    sources: ['9228b26194d1', 'KVM_SET_ONE_REG of PMCs: series of March 2025'],
+  },
+  'migration-reset': {
+    group: 'state',
+    title: 'counters are zero after a restore',
+    definition:
+      'PMCR.C and PMCR.P were saved as state; the first run after the restore acted on them.',
+    direction: 'guest 0 at that moment',
+    size: 'the whole count',
+    scalesWith: 'migrations',
+    needs: ['vmm-marks', 'register-values'],
+    necessary: 'a restore of PMCR with C or P',
+    proof: 'counters are 0 after the first run',
+    ruledOutBy: 'the value goes on',
+    remedy: 'Use a host kernel from 6.3 on.',
+    sources: ['f6da81f650fa'],
+  },
+  'migration-gap': {
+    group: 'state',
+    title: 'user mode is not counted until the next load',
+    definition:
+      'After a restore the events of the guest exist only after the first load of the vCPU: EL0 is not counted until the next one.',
+    direction: 'guest less',
+    size: 'the EL0 part until the next switch',
+    scalesWith: 'migrations',
+    needs: ['vmm-marks', 'switches', 'register-values'],
+    necessary: 'a restore, and a counter that counts EL0',
+    proof: 'the EL0 part is missing until the thread is switched or traps on a PMU register',
+    ruledOutBy: 'a count that is complete before',
+    remedy: 'Use a host kernel from 6.3 on.',
+    sources: ['f9ea835e99bc'],
+  },
+  'reset-leftover': {
+    group: 'state',
+    title: 'PMU state survives a reset of the VM',
+    definition:
+      'The VM was reset but its PMU registers were not: events go on and interrupts come to a guest that knows nothing of them.',
+    direction: 'interrupts without an owner',
+    size: 'any',
+    scalesWith: 'resets of the VM',
+    needs: ['vmm-marks', 'register-values'],
+    necessary: 'a reset of the VM',
+    proof: 'a selector is not zero at boot, or an interrupt comes before the first PMU write',
+    ruledOutBy: 'the VMM wrote 0 to the PMU registers at the reset',
+    remedy: 'Stop perf in the guest before the reset; use a VMM that resets the PMU.',
+    sources: ['QEMU series target/i386/kvm/pmu v9 (January 2026)'],
+  },
+  'event-churn': {
+    group: 'state',
+    title: 'the same event is created again and again',
+    definition:
+      'KVM releases and creates the backing event at every change of control, with the same attributes.',
+    direction: 'same count; time lost',
+    size: '0.4 us to 20 ms an access (published)',
+    scalesWith: 'control writes',
+    needs: ['backing-events', 'register-values'],
+    necessary: 'creations after control writes',
+    proof: 'creations with identical attributes on one counter',
+    ruledOutBy: 'the event is kept',
+    remedy: 'Use a host kernel from 5.5 on, or the mediated vPMU.',
+    sources: ['a6da0d77e98e', 'b35e5548b411'],
+  },
+  'observer-cost': {
+    group: 'state',
+    title: 'measuring changes the run',
+    definition:
+      "Each PMU access of the guest is an exit; their time is a share of the window and of the guest's run.",
+    direction: 'same count; time lost',
+    size: '34 to 79 % of the run (published)',
+    scalesWith: 'PMU accesses',
+    needs: ['entries'],
+    necessary: 'exits for PMU accesses in the window',
+    proof: 'their time from exit to entry is more than the stated share of the window',
+    ruledOutBy: 'a share below 1 %',
+    remedy:
+      'Count fewer events (no multiplexing in the guest), read with RDPMC, use a kernel that reuses events or the mediated vPMU.',
+    sources: ['mediated vPMU series, cover letter', 'b0b6a8d3be16'],
+  },
+} as const satisfies Record<string, CauseFacts>;
