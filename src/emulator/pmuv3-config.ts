@@ -48,7 +48,7 @@ export interface AccessResult {
 }
 
 /** Keeps its u64 fields in a typed array: a bigint at rest in an object field is several times slower. */
-class PackedAccessResult implements AccessResult {
+export class PackedAccessResult implements AccessResult {
   readonly #words = new BigUint64Array(3);
   undef = false;
   outcomeUnknown = false;
@@ -73,6 +73,18 @@ class PackedAccessResult implements AccessResult {
   set unknownBits(value: bigint) {
     this.#words[2] = value;
   }
+}
+
+/** Makes a result what a fresh one is. */
+export function clearAccessResult(out: AccessResult): void {
+  out.undef = false;
+  out.outcomeUnknown = false;
+  out.warn = false;
+  out.counter = -1;
+  out.width = 64;
+  out.low = 0n;
+  out.span = 0n;
+  out.unknownBits = 0n;
 }
 
 /** A fresh result object to pass to `read` and `write`. */

@@ -9,7 +9,7 @@ import { adoptCreation, adoptRead } from './evidence.ts';
 import { guestRead } from './guest-read.ts';
 import { guestWrite, low32, writeUnknownValue } from './guest-write.ts';
 import type { BackingAttr, HostPerf } from './host-perf.ts';
-import type { AccessResult, Pmuv3Config } from './pmuv3-config.ts';
+import { type AccessResult, clearAccessResult, type Pmuv3Config } from './pmuv3-config.ts';
 import { Pmuv3Core, SELECTOR } from './pmuv3-core.ts';
 import { dispatch, indexOf, PART_MASK, Part, registerOf } from './pmuv3-dispatch.ts';
 import { LEVEL_UNKNOWN, Misc, Slot } from './pmuv3-state.ts';
@@ -101,14 +101,7 @@ export class Pmuv3 {
     isWrite: boolean,
     out: AccessResult,
   ): Access {
-    out.undef = false;
-    out.outcomeUnknown = false;
-    out.warn = false;
-    out.counter = -1;
-    out.width = 64;
-    out.low = 0n;
-    out.span = 0n;
-    out.unknownBits = 0n;
+    clearAccessResult(out);
     const access = this.#access;
     access.register = registerOf(entry);
     access.index = indexOf(entry);

@@ -112,7 +112,7 @@ describe('diff of a drawn recording', () => {
 
   it('does not compare a window without a host count', () => {
     const result = diffLog(
-      new MemoryLog(draw(ENABLE.replace(/.* e[56].*\n/g, '') + '300 v0 enter\n400 v0 exit')),
+      new MemoryLog(draw(`${ENABLE.replace(/.* e[56].*\n/g, '')}300 v0 enter\n400 v0 exit`)),
     );
     expect(result.rows[0]).toMatchObject({ hostG: null, difference: null, coverage: 0 });
     expect(result.rows[0]?.notes.map((note) => note.code)).toContain('not-compared');

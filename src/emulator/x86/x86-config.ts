@@ -1,4 +1,4 @@
-import type { AccessResult } from '../pmuv3-config.ts';
+import { type AccessResult, PackedAccessResult } from '../pmuv3-config.ts';
 import type { X86EventFilter } from './x86-filter.ts';
 
 /** What does not change while the vCPU runs. */
@@ -94,37 +94,12 @@ export interface X86AccessResult extends AccessResult {
   hostTime: boolean;
 }
 
-/** Keeps its u64 fields in a typed array: a bigint at rest in an object field is several times slower. */
-class PackedResult implements X86AccessResult {
-  readonly #words = new BigUint64Array(3);
-  undef = false;
-  outcomeUnknown = false;
-  warn = false;
+class PackedX86Result extends PackedAccessResult implements X86AccessResult {
   noExit = false;
   hostTime = false;
-  counter = -1;
-  width = 64;
-  get low(): bigint {
-    return this.#words[0]!;
-  }
-  set low(value: bigint) {
-    this.#words[0] = value;
-  }
-  get span(): bigint {
-    return this.#words[1]!;
-  }
-  set span(value: bigint) {
-    this.#words[1] = value;
-  }
-  get unknownBits(): bigint {
-    return this.#words[2]!;
-  }
-  set unknownBits(value: bigint) {
-    this.#words[2] = value;
-  }
 }
 
 /** A fresh result object, to be reused for many accesses. */
 export function x86AccessResult(): X86AccessResult {
-  return new PackedResult();
+  return new PackedX86Result();
 }

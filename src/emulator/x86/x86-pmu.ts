@@ -1,6 +1,7 @@
 import { METRICS_EVENT } from '../../arch/x86-bits.ts';
 import type { X86RuleSet } from '../../arch/x86-rules.ts';
 import type { BackingAttr, PausablePerf } from '../host-perf.ts';
+import { clearAccessResult } from '../pmuv3-config.ts';
 import type { Tri } from '../register-file.ts';
 import { UncertaintyReason } from '../uncertainty.ts';
 import type { PerfOperations } from './x86-backing-events.ts';
@@ -340,14 +341,7 @@ function known(tri: Tri): boolean | undefined {
 }
 
 function clear(out: X86AccessResult): void {
-  out.undef = false;
-  out.outcomeUnknown = false;
-  out.warn = false;
+  clearAccessResult(out);
   out.noExit = false;
   out.hostTime = false;
-  out.counter = -1;
-  out.width = 64;
-  out.low = 0n;
-  out.span = 0n;
-  out.unknownBits = 0n;
 }
