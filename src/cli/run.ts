@@ -2,7 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { EXIT, InputError, UsageError, VpmuError } from '../domain/errors.ts';
 import { nearest, printable } from './render/text.ts';
 import type { Shell } from './shell.ts';
-import type { AddVerb } from './verbs/index.ts';
+import { type AddVerb, VERBS, type Verb } from './verbs/index.ts';
 import { version } from './version.ts';
 
 /** Runs one command line. Never throws: what goes wrong is printed, and the exit code says what it was. */
@@ -25,10 +25,28 @@ export async function run(args: readonly string[], shell: Shell): Promise<void> 
   }
 }
 
-/** The verbs this command line may need. An import does not wait until the rest of the program is loaded. */
+/**
+ * The verbs this command line can mean: the one it begins with; only their names if it has none of them. So nothing is
+ * loaded that is not used.
+ */
 async function verbsFor(args: readonly string[]): Promise<readonly AddVerb[]> {
-  if (args[0] === 'import') return [(await import('./verbs/import.ts')).addImport];
-  return (await import('./verbs/index.ts')).VERBS;
+  const asked = args[0] === 'help' ? args[1] : args[0];
+  const verb = VERBS.find(({ name }) => name === asked);
+  if (verb !== undefined) return [await verb.load()];
+  const named = args.some((arg) => VERBS.some(({ name }) => name === arg));
+  return named ? allVerbs() : VERBS.map(listed);
+}
+
+/** All verbs, loaded. */
+export function allVerbs(): Promise<readonly AddVerb[]> {
+  return Promise.all(VERBS.map(({ load }) => load()));
+}
+
+/** Enough of a verb to be listed, not to be used. */
+function listed({ name, summary }: Verb): AddVerb {
+  return (program) => {
+    program.command(name).summary(summary);
+  };
 }
 
 /** The command line with these verbs. */
@@ -140,7 +158,17 @@ const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
   ELOOP: 'too many symbolic links',
   ENAMETOOLONG: 'the name is too long',
   EIO: 'input/output error',
+  EFBIG: 'the file is larger than it may be',
+  EDQUOT: 'the disk quota is used up',
+  EPIPE: 'nobody reads it any more',
+  EBUSY: 'in use by somebody else',
+  ETXTBSY: 'in use by somebody else',
+  ENXIO: 'no such device, or nobody reads the pipe',
+  EINVAL: 'not a name or a place for a file',
 };
+
+const NOT_UTF8 =
+  'a name that is not UTF-8 cannot be opened: rename the file, or read it from standard input: vpmu VERB - < FILE';
 
 function fromSystem(error: unknown): VpmuError | undefined {
   if (!(error instanceof Error)) return undefined;
@@ -148,5 +176,8 @@ function fromSystem(error: unknown): VpmuError | undefined {
   const why = code === undefined ? undefined : SYSTEM_ERRORS[code];
   return why === undefined
     ? undefined
-    : new InputError(`${path === undefined ? '' : `${path}: `}${why}`);
+    : new InputError(
+        `${path === undefined ? '' : `${path}: `}${why}`,
+        path?.includes('\ufffd') ? NOT_UTF8 : undefined,
+      );
 }

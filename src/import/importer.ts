@@ -22,6 +22,8 @@ export interface StreamImporter extends ImporterBase {
 
 /** A format that can only be read going back and forth: indexes at its end, one stretch per CPU. */
 export interface FileImporter extends ImporterBase {
+  /** Makes ready what reading this recording will need; to be awaited before `openFile`. */
+  prepare?(file: RecordingFile): Promise<void> | undefined;
   /** Starts reading one recording. `file` may be read until `close` of the reader, or its last step. */
   openFile(context: ImportContext, file: RecordingFile): RecordingFileReader;
 }

@@ -192,8 +192,12 @@ async function* gunzip(name: string, first: Uint8Array, rest: Bytes): Bytes {
 
 async function* unzstd(name: string, first: Uint8Array, rest: Bytes): Bytes {
   const decoder = await ZstdDecoder.create(name);
-  for await (const piece of prepend(first, rest)) yield* decoder.push(copyOf(piece));
-  decoder.end();
+  try {
+    for await (const piece of prepend(first, rest)) yield* decoder.push(copyOf(piece));
+    decoder.end();
+  } finally {
+    decoder.close();
+  }
 }
 
 function concat(parts: readonly Uint8Array[], length: number): Uint8Array {

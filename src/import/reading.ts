@@ -4,7 +4,8 @@ import type {
   RecordingReader,
   RecordingSummary,
 } from './importer.ts';
-import { SpoolFile, WatchedFile } from './recording-file.ts';
+import { WatchedFile } from './recording-file.ts';
+import { TemporaryFile } from './temporary-file.ts';
 
 /** The bytes of a recording: what was read to recognise it, then the rest. Each piece is valid until the next. */
 export interface Pieces {
@@ -60,6 +61,8 @@ export interface FileReadingOptions {
   /** The recording itself, if it is a plain file; else its pieces are put into a temporary one first. */
   readonly inPlace: RecordingFile | undefined;
   readonly name: string;
+  /** See FileImporter. */
+  prepare(file: RecordingFile): Promise<void> | undefined;
   open(file: RecordingFile): RecordingFileReader;
   /** Sees every byte of a plain file once, in order, after those of the head. */
   see(bytes: Uint8Array): void;
@@ -71,8 +74,8 @@ export interface FileReadingOptions {
 export class FileReading implements Reading {
   private readonly given: FileReadingOptions;
   private readonly watched: WatchedFile | undefined;
-  private spool: SpoolFile | undefined;
-  private spooled: RecordingFile | undefined;
+  private spool: TemporaryFile | undefined;
+  private spooled = false;
   private reader: RecordingFileReader | undefined;
 
   constructor(given: FileReadingOptions) {
@@ -83,14 +86,17 @@ export class FileReading implements Reading {
   }
 
   async step(): Promise<boolean> {
-    const file = this.watched ?? this.spooled;
+    const file = this.watched ?? (this.spooled ? this.spool : undefined);
     if (file === undefined) {
       await this.unpack();
       return true;
     }
-    this.reader ??= this.given.open(file);
+    if (this.reader === undefined) {
+      await this.given.prepare(file);
+      this.reader = this.given.open(file);
+    }
     const more = this.reader.step();
-    this.given.onStep(this.spooled && this.reader.position / file.size);
+    this.given.onStep(this.spooled ? this.reader.position / file.size : undefined);
     this.watched?.catchUp(more ? this.reader.position : file.size);
     return more;
   }
@@ -108,12 +114,13 @@ export class FileReading implements Reading {
   private async unpack(): Promise<void> {
     const { pieces, name } = this.given;
     if (this.spool === undefined) {
-      this.spool = new SpoolFile(name);
-      for (const piece of pieces.head) this.spool.write(piece);
+      const why = 'packed or piped, it needs a temporary copy, unpacked';
+      this.spool = new TemporaryFile(name, why);
+      for (const piece of pieces.head) this.spool.append(piece);
       return;
     }
     const { value, done } = await pieces.rest.next();
-    if (done) this.spooled = this.spool.file();
-    else this.spool.write(value);
+    if (done) this.spooled = true;
+    else this.spool.append(value);
   }
 }

@@ -68,6 +68,7 @@ export function recognise(
     if (score > bestScore) {
       best = importer;
       bestScore = score;
+      if (score === 1) break;
     }
   }
   if (best !== undefined) return best;

@@ -1,8 +1,4 @@
-import { randomBytes } from 'node:crypto';
-import { closeSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { InputError } from '../domain/errors.ts';
+import { readSync } from 'node:fs';
 import type { RecordingFile } from './importer.ts';
 import { readFailure } from './input.ts';
 
@@ -75,60 +71,5 @@ export class WatchedFile implements RecordingFile {
       this.piece ??= new Uint8Array(PIECE);
       if (this.read(this.piece, this.seen) === 0) return;
     }
-  }
-}
-
-/** A temporary file without a name that takes a recording as it comes, packed or piped. */
-export class SpoolFile {
-  private readonly name: string;
-  private readonly directory: string;
-  private readonly fd: number;
-  private size = 0;
-
-  /** `name` is that of the recording, for messages. Throws InputError if the temporary directory takes no file. */
-  constructor(name: string) {
-    this.name = name;
-    this.directory = tmpdir();
-    try {
-      const path = join(this.directory, `vpmu-${randomBytes(8).toString('hex')}`);
-      this.fd = openSync(path, 'wx+', 0o600);
-      // Nobody finds it, and it is gone when it is closed, however this ends.
-      unlinkSync(path);
-    } catch (error) {
-      throw this.failure(error);
-    }
-  }
-
-  write(bytes: Uint8Array): void {
-    for (let done = 0; done < bytes.length; ) {
-      try {
-        done += writeSync(this.fd, bytes, done, bytes.length - done, this.size + done);
-      } catch (error) {
-        throw this.failure(error);
-      }
-    }
-    this.size += bytes.length;
-  }
-
-  /** What was written, to be read until `close`. */
-  file(): RecordingFile {
-    return new OpenFile(this.name, this.fd, this.size);
-  }
-
-  close(): void {
-    closeSync(this.fd);
-  }
-
-  private failure(error: unknown): unknown {
-    const code = (error as NodeJS.ErrnoException)?.code;
-    if (typeof code !== 'string') return error;
-    const full = code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG';
-    const what = full
-      ? `no room in ${this.directory}`
-      : `${this.directory} takes no file (${code})`;
-    return new InputError(
-      `${this.name}: packed or piped, it needs a temporary copy, unpacked, but ${what}`,
-      'set TMPDIR to a directory with room, or unpack it yourself and import the file',
-    );
   }
 }

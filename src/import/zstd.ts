@@ -1,6 +1,5 @@
-import { Decompress } from 'fzstd';
-import xxhash, { type XXHash } from 'xxhash-wasm';
 import { InputError } from '../domain/errors.ts';
+import { CHECKSUM_WRONG, loadZstd, ZstdError, ZstdStream } from './zstd-wasm.ts';
 
 const MAGIC = 0xfd2fb528;
 const SKIPPABLE = 0x184d2a50;
@@ -14,43 +13,34 @@ interface FrameHeader {
   readonly hasChecksum: boolean;
 }
 
-let hasher: Awaited<ReturnType<typeof xxhash>> | undefined;
-
 /**
  * Decompresses zstd (RFC 8878) as it arrives: any number of frames, skippable ones between. It walks the frames and
- * blocks itself, so that a cut is found where it is and content checksums are compared; the blocks are decoded by fzstd.
+ * blocks itself, so that damage is named where it is and no frame gets more memory than it may; libzstd decodes the
+ * blocks and compares the content checksums. To be closed.
  */
 export class ZstdDecoder {
   /** Bytes of input taken so far. */
   position = 0;
   private readonly name: string;
-  private readonly newHash: (() => XXHash<bigint>) | undefined;
   /** Input not used yet: less than one header. */
   private held: Uint8Array = new Uint8Array(0);
   private state: 'frame' | 'block' | 'data' | 'checksum' | 'skip' = 'frame';
   /** Bytes of the current block (or skippable frame) still to come. */
   private left = 0;
   private lastBlock = false;
-  private frame: Decompress | undefined;
-  private hash: XXHash<bigint> | undefined;
   private hasChecksum = false;
+  private readonly stream = new ZstdStream();
   private output: Uint8Array[] = [];
 
-  private constructor(name: string, newHash: (() => XXHash<bigint>) | undefined) {
+  /** `name` is for messages. Needs `loadZstd` to be done: see `create`. */
+  constructor(name: string) {
     this.name = name;
-    this.newHash = newHash;
   }
 
   /** `name` is for messages. */
   static async create(name: string): Promise<ZstdDecoder> {
-    hasher ??= await xxhash();
-    const { create64 } = hasher;
-    return new ZstdDecoder(name, () => create64());
-  }
-
-  /** A decoder that passes over checksums; `name` is for messages. For streams inside of recordings, which have none. */
-  static unchecked(name: string): ZstdDecoder {
-    return new ZstdDecoder(name, undefined);
+    await loadZstd();
+    return new ZstdDecoder(name);
   }
 
   /**
@@ -76,6 +66,11 @@ export class ZstdDecoder {
       this.output = [];
     }
     this.held = input.subarray(at);
+  }
+
+  /** Gives its memory back. */
+  close(): void {
+    this.stream.close();
   }
 
   /** The input is over. */
@@ -114,11 +109,7 @@ export class ZstdDecoder {
       }
       case 'checksum': {
         if (available < 4) return 0;
-        const expected = readU32(input, at);
-        this.decode(input.subarray(at, at + 4), true);
-        if (this.hash && Number(BigInt.asUintN(32, this.hash.digest())) !== expected) {
-          throw this.damaged('zstd data damaged: its checksum does not fit its content');
-        }
+        this.decode(input.subarray(at, at + 4));
         this.state = 'frame';
         return 4;
       }
@@ -143,14 +134,7 @@ export class ZstdDecoder {
     if (magic !== MAGIC) throw this.damaged('zstd data damaged: no zstd frame where one should be');
     const header = this.frameHeader(input, at, available);
     if (header === undefined) return 0;
-    const hash = header.hasChecksum ? this.newHash?.() : undefined;
-    this.hash = hash;
     this.hasChecksum = header.hasChecksum;
-    this.frame = new Decompress((piece) => {
-      if (piece.length === 0) return;
-      hash?.update(piece);
-      this.output.push(piece);
-    });
     this.decode(input.subarray(at, at + header.length));
     this.state = 'block';
     return header.length;
@@ -201,16 +185,20 @@ export class ZstdDecoder {
     } else if (this.hasChecksum) {
       this.state = 'checksum';
     } else {
-      this.decode(NOTHING, true);
       this.state = 'frame';
     }
   }
 
-  private decode(bytes: Uint8Array, last = false): void {
+  private decode(bytes: Uint8Array): void {
     try {
-      this.frame!.push(bytes, last);
-    } catch {
-      throw this.damaged('zstd data damaged: its zstd data cannot be decoded');
+      for (const piece of this.stream.decode(bytes)) this.output.push(piece);
+    } catch (error) {
+      if (!(error instanceof ZstdError)) throw error;
+      const what =
+        error.code === CHECKSUM_WRONG
+          ? 'its checksum does not fit its content'
+          : 'its zstd data cannot be decoded';
+      throw this.damaged(`zstd data damaged: ${what}`);
     }
   }
 

@@ -1,7 +1,7 @@
 import { InputError } from '../../domain/errors.ts';
+import { TemporaryFile } from '../temporary-file.ts';
 import { ZstdDecoder } from '../zstd.ts';
 import { RecordType } from './format.ts';
-import { TemporaryFile } from './temporary-file.ts';
 
 /** Most one record may become if the recording does not say how large a buffer is (perf's default is 512 KiB). */
 const DEFAULT_MOST = 64 << 20;
@@ -12,13 +12,14 @@ const HEADER2 = 16;
 
 /** Data of compressed records, decompressed into a temporary file. One zstd stream goes through all of them. */
 export class Decompression {
-  readonly spool = new TemporaryFile();
+  readonly spool: TemporaryFile;
   private readonly decoder: ZstdDecoder;
   private readonly most: number;
 
   /** `most`: bytes one record may become, 0 unknown. */
   constructor(name: string, most: number) {
-    this.decoder = ZstdDecoder.unchecked(name);
+    this.spool = new TemporaryFile(name, 'compressed, it needs a temporary copy');
+    this.decoder = new ZstdDecoder(name);
     this.most = most > 0 ? Math.min(most, LARGEST_MOST) : DEFAULT_MOST;
   }
 
@@ -38,6 +39,7 @@ export class Decompression {
   }
 
   close(): void {
+    this.decoder.close();
     this.spool.close();
   }
 }

@@ -1,13 +1,8 @@
 import { inflateSync } from 'node:zlib';
-import { Decompress } from 'fzstd';
-import { u32At } from './byte-source.ts';
+import { unpackFrames, ZstdError } from '../zstd-wasm.ts';
 
 /** How sections and the data of the CPUs are packed. */
 export type Codec = 'none' | 'zstd' | 'zlib';
-
-/** Largest window a frame may ask for; trace-cmd packs pieces of some ten pages. */
-const MAX_WINDOW = 8 * 1024 * 1024;
-const MAGIC = 0xfd2fb528;
 
 /** What is packed in `bytes` is not `length` bytes long, or cannot be unpacked. */
 export class PackedDataError extends Error {}
@@ -45,40 +40,13 @@ function unpackZlib(packed: Uint8Array, into: Uint8Array, at: number, length: nu
 }
 
 function unpackZstd(packed: Uint8Array, into: Uint8Array, at: number, length: number): void {
-  checkFrame(packed, length);
-  let done = 0;
+  let done: number;
   try {
-    const frame = new Decompress((piece) => {
-      if (done + piece.length > length) throw new PackedDataError('zstd data longer than it says');
-      into.set(piece, at + done);
-      done += piece.length;
-    });
-    frame.push(packed, true);
+    // Needs no memory but that of the content, whatever the frame asks for.
+    done = unpackFrames(packed, into, at, length);
   } catch (error) {
-    if (error instanceof PackedDataError) throw error;
+    if (!(error instanceof ZstdError)) throw error;
     throw new PackedDataError('zstd data that cannot be decoded');
   }
   if (done !== length) throw new PackedDataError('zstd data shorter than it says');
-}
-
-/** A frame that asks for more memory than its content can need is not decoded at all. */
-function checkFrame(packed: Uint8Array, length: number): void {
-  if (packed.length < 9 || u32At(packed, 0) !== MAGIC) throw new PackedDataError('no zstd frame');
-  const descriptor = packed[4]!;
-  if (descriptor & 8) throw new PackedDataError('no zstd frame');
-  const single = (descriptor >> 5) & 1;
-  if (descriptor & 3) throw new PackedDataError('zstd data that needs a dictionary');
-  const sizeBytes = [single, 2, 4, 8][descriptor >> 6]!;
-  if (single === 0) {
-    const base = 2 ** (10 + (packed[5]! >> 3));
-    if (base + (base / 8) * (packed[5]! & 7) > MAX_WINDOW) {
-      throw new PackedDataError('zstd data that needs a window of more than 8 MiB');
-    }
-  }
-  if (sizeBytes > 0) {
-    let size = 0;
-    for (let k = sizeBytes - 1; k >= 0; k--) size = size * 256 + packed[6 - single + k]!;
-    if (sizeBytes === 2) size += 256;
-    if (size !== length) throw new PackedDataError('zstd data of another length');
-  }
 }

@@ -1,18 +1,14 @@
-import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+// biome-ignore lint/correctness/useImportExtensions: its types stand in build.d.mts
+import { buildLibrary, buildProgram } from '../../../build.mjs';
 
-const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+const DIST = fileURLToPath(new URL('../../../dist', import.meta.url));
 
-/** Builds the command line once before its tests. */
-export default function setup(): void {
-  const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
-  const built = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], {
-    cwd: ROOT,
-    encoding: 'utf8',
-  });
-  const main = join(ROOT, 'dist', 'cli', 'main.js');
-  if (!existsSync(main)) throw new Error(`the build failed:\n${built.stdout}${built.stderr}`);
-  chmodSync(main, 0o755);
+/** Builds library and command line once before the tests that start them. */
+export default async function setup(): Promise<void> {
+  const complaints: string = buildLibrary(DIST);
+  if (!existsSync(join(DIST, 'index.js'))) throw new Error(`the build failed:\n${complaints}`);
+  await buildProgram(DIST);
 }
