@@ -1,4 +1,4 @@
-import { Op } from './compiled-rule.ts';
+import { Op } from './field-op.ts';
 import type { ImportContext } from './importer.ts';
 
 /** Ids remembered; the log knows them all anyway. */
@@ -19,7 +19,7 @@ export class AttrCollector {
     this.context = context;
   }
 
-  /** One field, by its op (an attr one) and the op's argument. */
+  /** One field, by its op (an attr one) and the op's argument; signed halves. */
   field(op: number, shift: number, low: number, high: number): void {
     if (!this.seen) {
       this.seen = true;
@@ -31,7 +31,7 @@ export class AttrCollector {
     }
     switch (op) {
       case Op.attrType:
-        this.type = low;
+        this.type = low >>> 0;
         break;
       case Op.attrConfig1:
         this.config1 = u64(low, high);
@@ -67,5 +67,5 @@ export class AttrCollector {
 }
 
 function u64(low: number, high: number): bigint {
-  return (BigInt(high) << 32n) | BigInt(low);
+  return (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
 }

@@ -3,48 +3,13 @@ import { UsageError } from '../domain/errors.ts';
 import {
   EventFlag,
   EventKind,
-  KIND_SPECS,
   kindByName,
   RegisterSpace,
   spaceFlags,
 } from '../domain/event-kind.ts';
+import { Op } from './field-op.ts';
+import { FieldPlans, type RuleFields } from './field-plan.ts';
 import { MAX_FIELDS } from './raw-record.ts';
-
-/** What to do with a field: targets as small numbers, so that one switch per field is all the hot path does. */
-export const Op = {
-  none: 0,
-  value: 1,
-  object: 2,
-  aux0: 3,
-  aux1: 4,
-  counter: 5,
-  code: 6,
-  event: 7,
-  state: 8,
-  error: 9,
-  ok: 10,
-  failed: 11,
-  vcpu: 12,
-  tid: 13,
-  op0: 14,
-  registerBits: 15,
-  exitReason: 16,
-  exitIsa: 17,
-  exitType: 18,
-  exitClass: 19,
-  taskState: 20,
-  deliveryMode: 21,
-  attrType: 22,
-  attrConfig1: 23,
-  attrFlags: 24,
-  attrBit: 25,
-  attrCpu: 26,
-  attrTask: 27,
-  select: 28,
-  name: 29,
-  failedCall: 30,
-  valueGiven: 31,
-} as const;
 
 /** `[op, argument]` of each target; the argument is a shift. */
 const OPS: Readonly<Record<ColumnTarget, readonly [number, number]>> = {
@@ -99,80 +64,16 @@ export interface JoinFields {
   readonly identifies: Uint8Array;
 }
 
-/** Number of a field that no rule has: it is never present. */
-const NO_FIELD = MAX_FIELDS;
-/** The u64 columns that take a field as it is, numbered as in ChunkWords.payload. */
-const WIDE: Readonly<Record<number, number>> = {
-  [Op.object]: 0,
-  [Op.event]: 0,
-  [Op.value]: 1,
-  [Op.aux0]: 2,
-  [Op.aux1]: 3,
-};
-
-/** Which field gives which column, sorted for the hot path. */
-export interface FieldPlan {
-  /** Fields for u64 columns, in order: of two for one column the later wins. Field number | column << 8. */
-  readonly wide: Int32Array;
-  /** Field numbers, NO_FIELD if there is none. */
-  readonly event: number;
-  readonly counter: number;
-  readonly vcpu: number;
-  readonly op0: number;
-  readonly ok: number;
-  readonly failed: number;
-  readonly code: number;
-  /** Fields that are four bits of a register's encoding. Field number | shift << 8. */
-  readonly bits: Int32Array;
-  /** All other fields that go somewhere. */
-  readonly rest: Uint8Array;
-}
-
-/** What sets the code column as a whole: with one of these, the order of the fields counts. */
-const SETS_CODE: readonly number[] = [Op.state, Op.error, Op.taskState];
-
-function planOf(ops: Uint8Array, args: Uint8Array): FieldPlan {
-  const fields = [...ops.keys()].filter((n) => ops[n] !== Op.none);
-  const first = (op: number): number => (ops.includes(op) ? ops.indexOf(op) : NO_FIELD);
-  const [event, counter, vcpu] = [first(Op.event), first(Op.counter), first(Op.vcpu)];
-  const [op0, ok, failed] = [first(Op.op0), first(Op.ok), first(Op.failed)];
-  const code = fields.some((n) => SETS_CODE.includes(ops[n]!)) ? NO_FIELD : first(Op.code);
-  const wide = fields.filter((n) => WIDE[ops[n]!] !== undefined);
-  const bits = fields.filter((n) => ops[n] === Op.registerBits);
-  const taken = new Set([...wide, ...bits, counter, vcpu, op0, ok, failed, code]);
-  return {
-    wide: Int32Array.from(wide, (n) => n | (WIDE[ops[n]!]! << 8)),
-    event,
-    counter,
-    vcpu,
-    op0,
-    ok,
-    failed,
-    code,
-    bits: Int32Array.from(bits, (n) => n | (args[n]! << 8)),
-    rest: Uint8Array.from(fields.filter((n) => !taken.has(n) && ops[n] !== Op.select)),
-  };
-}
-
 /** A rule made ready for decoding: fields by number. Independent of how records are written. */
-export interface CompiledRule {
+export interface CompiledRule extends RuleFields {
   readonly rule: TracepointRule;
   /** Field n of RawRecord has this name. */
   readonly fields: readonly string[];
-  readonly ops: Uint8Array;
-  readonly args: Uint8Array;
-  /** The same once more, sorted for the hot path. */
-  readonly plan: FieldPlan;
-  readonly kind: EventKind;
-  readonly otherKind: EventKind;
+  /** What to do with records of the rule's first kind, and of the other if there are two. */
+  readonly plans: FieldPlans;
+  readonly otherPlans: FieldPlans;
   /** Number of the field that chooses between the kinds, −1 if there is one kind. */
   readonly select: number;
-  readonly flags: number;
-  readonly required: number;
-  /** Fields that give the value column. */
-  readonly valueMask: number;
-  /** Both fields that give aux0 and aux1 of an event-read, 0 for other kinds. */
-  readonly timesMask: number;
   /** Number by which halves find each other on a thread, −1 when the rule has no other half. */
   readonly pair: number;
   readonly isEntry: boolean;
@@ -180,14 +81,6 @@ export interface CompiledRule {
   readonly onVcpuThread: boolean;
   /** Entry halves: what to hand on. */
   readonly join: JoinFields;
-}
-
-/** True for kinds whose value column means something. */
-const HAS_VALUE = KIND_SPECS.map((spec) => spec.value !== undefined);
-
-/** True if events of this kind should have a value. */
-export function kindHasValue(kind: EventKind): boolean {
-  return HAS_VALUE[kind]!;
 }
 
 function kindOf(rule: TracepointRule, name: string): EventKind {
@@ -273,22 +166,24 @@ export class RuleCompiler {
         join.push({ from, to, identifies: op !== Op.state && op !== Op.value });
       });
     }
+    const required = (rule.required ?? []).reduce(
+      (mask, field) => mask | (1 << fields.indexOf(field)),
+      0,
+    );
+    const compiled = { ops, args, flags, required, valueMask, timesMask };
+    // No spread: see planOf.
     return {
-      rule,
-      fields,
       ops,
       args,
-      plan: planOf(ops, args),
-      kind,
-      otherKind: kindOf(rule, names[1]),
-      select,
       flags,
-      required: (rule.required ?? []).reduce(
-        (mask, field) => mask | (1 << fields.indexOf(field)),
-        0,
-      ),
+      required,
       valueMask,
       timesMask,
+      rule,
+      fields,
+      plans: new FieldPlans(compiled, kind),
+      otherPlans: new FieldPlans(compiled, kindOf(rule, names[1])),
+      select,
       pair:
         partner !== undefined
           ? this.pairNumber(partner.name)

@@ -9,20 +9,26 @@ export const OVERFLOW_NAME = '(further names)';
 /** Unknown event names that get a notice of their own. */
 const MAX_NAMED_NOTICES = 64;
 
-/** What is known of one event name of a recording. */
-export interface EventEntry {
+/** What is known of one event name of a recording. A class, so that all have one shape: the hot path asks for it. */
+export class EventEntry {
   /** Without its group. */
   readonly name: string;
   readonly rule: CompiledRule | undefined;
   /** Records with this name, and the place of the first (a line, a byte offset). */
-  count: number;
+  count = 0;
   firstAt: number;
   /** Id in the log's name table, −1 not asked for yet. */
-  id: number;
-  incomplete: number;
-  incompleteAt: number;
-  unjoined: number;
-  unjoinedAt: number;
+  id = -1;
+  incomplete = 0;
+  incompleteAt = 0;
+  unjoined = 0;
+  unjoinedAt = 0;
+
+  constructor(name: string, rule: CompiledRule | undefined, firstAt: number) {
+    this.name = name;
+    this.rule = rule;
+    this.firstAt = firstAt;
+  }
 }
 
 /** The event names of one recording: their rules, how often they came, what went wrong with them. */
@@ -41,19 +47,9 @@ export class EventEntries<E extends EventEntry> {
     return this.entries.length >= MAX_NAMES;
   }
 
-  /** One more name, with what `extend` adds to its entry. */
-  add(name: string, firstAt: number, extend: (entry: EventEntry) => E): E {
-    const entry = extend({
-      name,
-      rule: this.compiler.get(name),
-      count: 0,
-      firstAt,
-      id: -1,
-      incomplete: 0,
-      incompleteAt: 0,
-      unjoined: 0,
-      unjoinedAt: 0,
-    });
+  /** One more name: `make` gets its rule, if there is one. */
+  add(name: string, make: (rule: CompiledRule | undefined) => E): E {
+    const entry = make(this.compiler.get(name));
     this.entries.push(entry);
     return entry;
   }

@@ -11,8 +11,8 @@ export function keepHalf(rule: CompiledRule, thread: ThreadState, record: RawRec
   if (pending === undefined || pending.to.length < count) {
     pending = {
       to: new Int32Array(count),
-      low: new Uint32Array(count),
-      high: new Uint32Array(count),
+      low: new Int32Array(count),
+      high: new Int32Array(count),
       identifies: new Uint8Array(count),
       count: 0,
     } satisfies Pending;

@@ -1,7 +1,9 @@
 import { EventFlag, EventKind, RegisterSpace, spaceFlags } from '../domain/event-kind.ts';
 import { U64_MAX } from '../domain/u64.ts';
 import { AttrCollector } from './attr-collector.ts';
-import { type CompiledRule, kindHasValue, Op } from './compiled-rule.ts';
+import type { CompiledRule } from './compiled-rule.ts';
+import { Op } from './field-op.ts';
+import { CODE_BITS, HAS_VALUE } from './field-plan.ts';
 import { joinHalf, keepHalf } from './halves.ts';
 import { HIGH, type ImportContext, LOW } from './importer.ts';
 import type { RawRecord } from './raw-record.ts';
@@ -19,10 +21,10 @@ export const Outcome = {
 } as const;
 export type Outcome = (typeof Outcome)[keyof typeof Outcome];
 
-/** Lowest address that is an error pointer (-4095 … -1). */
-const ERROR_POINTER_HIGH = 0xffffffff;
-const ERROR_POINTER_LOW = 0xfffff001;
-const EXIT_ARM64 = 3 << 24;
+/** Lowest address that is an error pointer (−4095 … −1). */
+const ERROR_POINTER = -4095;
+/** Flips the order of signed numbers to that of unsigned ones. */
+const SIGN = 1 << 31;
 /** Bit 16 of a cp15 code: a 64-bit (MCRR, MRRC) access. */
 const CP15_WIDE = 1 << 16;
 const CP15_FLAGS = spaceFlags(RegisterSpace.cp15);
@@ -38,11 +40,11 @@ export class RecordMapper {
   timeBack = 0;
   private readonly context: ImportContext;
   /** Latest time so far: low half, high half. */
-  private readonly maxTime = new Uint32Array(2);
+  private readonly maxTime = new Int32Array(2);
   private readonly attr: AttrCollector;
   /** Of the record being mapped: see takeRest. */
   private code = 0;
-  private given = 0;
+  private valueGiven = true;
   private index = -1;
   private about: ThreadState | undefined;
 
@@ -69,7 +71,8 @@ export class RecordMapper {
     chunk.tid[i] = record.tid;
     chunk.vcpu[i] = thread.slot;
     const max = this.maxTime;
-    if (high > max[1]! || (high === max[1]! && low >= max[0]!)) {
+    const maxHigh = max[1]!;
+    if (high === maxHigh ? (low ^ SIGN) >= (max[0]! ^ SIGN) : (high ^ SIGN) > (maxHigh ^ SIGN)) {
       max[0] = low;
       max[1] = high;
     } else {
@@ -114,86 +117,62 @@ export class RecordMapper {
     if (rule.pair >= 0 && !rule.isEntry && !joinHalf(rule, thread, record)) {
       outcome = Outcome.unjoined;
     }
-    const present = record.present;
-    if ((present & rule.required) !== rule.required) return Outcome.incomplete;
-
     const s = rule.select;
+    const { present } = record;
     const second = s >= 0 && ((present >>> s) & 1) === 1 && (low[s]! | high[s]!) !== 0;
-    const kind = second ? rule.otherKind : rule.kind;
+    const plan = second ? rule.otherPlans.get(present) : rule.plans.get(present);
+    if (!plan.complete) return Outcome.incomplete;
+    const { kind, wide, bits } = plan;
     if (kind === EventKind.other) return Outcome.keep;
 
     const i = this.base(kind, thread);
-    // Mostly it tells nothing new of its thread.
-    if (record.commEnd > record.commStart || thread.pid < 0) this.threads.ofRecord(record);
+    if (this.threads.isNews(thread, record)) this.threads.learnFrom(thread, record);
     const out = this.context.out;
     const chunk = out.chunk;
-    const words = out.words;
+    const { payload } = out.words;
     const w = 2 * i;
-    const { wide, event, counter, vcpu, op0, ok, failed, code: plain, bits, rest } = rule.plan;
     for (let k = 0; k < wide.length; k++) {
       const step = wide[k]!;
       const n = step & 0xff;
-      if (((present >>> n) & 1) === 0) continue;
-      const into = words.payload[step >> 8]!;
+      const into = payload[step >> 8]!;
       into[w + LOW] = low[n]!;
       into[w + HIGH] = high[n]!;
     }
-    let flags = chunk.flags[i]! | rule.flags;
-    if ((present >>> event) & 1) {
-      if (high[event] === ERROR_POINTER_HIGH && low[event]! >= ERROR_POINTER_LOW) {
-        flags |= EventFlag.failed;
-      }
+    let flags = chunk.flags[i]! | plan.flags;
+    const { event, counter, vcpu, op0 } = plan;
+    if (high[event] === -1 && low[event]! >= ERROR_POINTER && low[event]! < 0) {
+      flags |= EventFlag.failed;
     }
-    if ((present >>> counter) & 1 && low[counter]! < 128 && high[counter] === 0) {
-      chunk.counter[i] = low[counter]!;
-    }
+    if (low[plan.ok] === 0 || low[plan.failed] !== 0) flags |= EventFlag.failed;
+    if (low[counter]! >>> 7 === 0 && high[counter] === 0) chunk.counter[i] = low[counter]!;
     // Negative: an interrupt of no vCPU.
-    let index = (present >>> vcpu) & 1 && low[vcpu]! < 32768 ? low[vcpu]! : -1;
-    if ((present >>> ok) & 1 && low[ok] === 0) flags |= EventFlag.failed;
-    if ((present >>> failed) & 1 && low[failed] !== 0) flags |= EventFlag.failed;
-    let code = (present >>> plain) & 1 ? low[plain]! | 0 : 0;
-    if ((present >>> op0) & 1) {
-      code |= (low[op0]! & 3) << 14;
-      if (low[op0] === 0) flags |= CP15_FLAGS;
+    let index = low[vcpu]! >>> 15 === 0 ? low[vcpu]! : -1;
+    let code = plan.code;
+    for (let k = 0; k < bits.length; k += 3) {
+      code |= (low[bits[k]!]! & bits[k + 1]!) << bits[k + 2]!;
     }
-    for (let k = 0; k < bits.length; k++) {
-      const step = bits[k]!;
-      const n = step & 0xff;
-      if ((present >>> n) & 1) code |= (low[n]! & 15) << (step >> 8);
-    }
+    if (low[op0] === 0) flags |= CP15_FLAGS;
     let about = thread;
-    let given = present;
-    if (rest.length > 0) {
+    if (plan.rest.length > 0) {
       this.about = thread;
       this.code = code;
       this.index = index;
-      this.given = present;
-      flags |= this.takeRest(rule, thread, i);
+      this.valueGiven = true;
+      flags |= this.takeRest(rule, plan.rest, thread, i);
       about = this.about;
       index = this.index;
       code = this.code;
-      given = this.given;
+      if (!this.valueGiven) {
+        out.words.value[w + LOW] = 0;
+        out.words.value[w + HIGH] = 0;
+        if (HAS_VALUE[kind]) flags |= EventFlag.noValue;
+      }
     }
     if (flags & CP15_FLAGS && (rule.flags & 0x30) === 0) {
       // 64-bit accesses have no CRn (KVM leaves it 0) and CRm c9.
       if (((code >> 7) & 15) === 0 && ((code >> 3) & 15) === 9) code |= CP15_WIDE;
     }
     if (kind === EventKind.eventCreate) code = this.attr.id();
-    if (given !== present) {
-      words.value[w + LOW] = 0;
-      words.value[w + HIGH] = 0;
-    }
-    if ((given & rule.valueMask) === 0) {
-      if (kindHasValue(kind)) flags |= EventFlag.noValue;
-    } else if (kind === EventKind.read && flags & EventFlag.entry) {
-      // What is in the register's place before a read is not what the read delivers.
-      words.value[w + LOW] = 0;
-      words.value[w + HIGH] = 0;
-      flags |= EventFlag.noValue;
-    }
-    if (rule.timesMask !== 0 && (present & rule.timesMask) === rule.timesMask) {
-      flags |= EventFlag.timesKnown;
-    }
     chunk.code[i] = code;
     if (index >= 0 && this.threads.runVcpus) {
       if (rule.onVcpuThread && (thread.vcpuIndex !== index || !thread.vcpuProved)) {
@@ -215,25 +194,25 @@ export class RecordMapper {
     return outcome;
   }
 
-  /** Fields that few rules have. Gives the flags they set; the others are in `code`, `given`, `index` and `about`. */
-  private takeRest(rule: CompiledRule, thread: ThreadState, i: number): number {
+  /** Fields that few rules have. Gives the flags they set; the rest is in `code`, `valueGiven`, `index` and `about`. */
+  private takeRest(
+    { ops, args }: CompiledRule,
+    fields: Uint8Array,
+    thread: ThreadState,
+    i: number,
+  ): number {
     const record = this.record;
-    const { low, high, present } = record;
-    const { ops, args, plan } = rule;
+    const { low, high } = record;
     const chunk = this.context.out.chunk;
     const words = this.context.out.words;
     let flags = 0;
     let code = this.code;
     let codeSaysNothing = false;
-    for (const n of plan.rest) {
-      if (((present >>> n) & 1) === 0) continue;
+    for (const n of fields) {
       const lo = low[n]!;
       switch (ops[n]) {
         case Op.counter:
-          if (lo < 128 && high[n] === 0) chunk.counter[i] = lo;
-          break;
-        case Op.code:
-          code |= lo;
+          if (lo >>> 7 === 0 && high[n] === 0) chunk.counter[i] = lo;
           break;
         case Op.state:
           code = lo;
@@ -255,37 +234,24 @@ export class RecordMapper {
           codeSaysNothing = true;
           break;
         case Op.valueGiven:
-          if (lo === 0) this.given &= ~rule.valueMask;
+          if (lo === 0) this.valueGiven = false;
           break;
         case Op.vcpu:
           // Negative: an interrupt of no vCPU.
-          if (lo < 32768) this.index = lo;
+          if (lo >>> 15 === 0) this.index = lo;
           break;
         case Op.tid:
-          if (lo !== record.tid >>> 0) {
+          if (lo !== record.tid) {
             chunk.tid[i] = lo;
-            this.about = this.threads.get(lo | 0);
+            this.about = this.threads.get(lo);
           }
-          break;
-        case Op.op0:
-          code |= (lo & 3) << 14;
-          if (lo === 0) flags |= CP15_FLAGS;
           break;
         case Op.exitReason:
           code |= lo >>> 24 === 1 || lo >>> 24 === 2 ? lo : lo & 0xffffff;
           break;
-        case Op.exitIsa:
-          code |= (lo & 3) << 24;
-          break;
-        case Op.exitType:
-          code |= ((lo & 0xff) << 8) | EXIT_ARM64;
-          break;
-        case Op.exitClass:
-          code |= (lo & 0xff) | EXIT_ARM64;
-          break;
         case Op.taskState:
           code = lo & 0xff;
-          if (lo >= 0x100) flags |= EventFlag.preempted;
+          if (lo >>> 8 !== 0) flags |= EventFlag.preempted;
           break;
         case Op.deliveryMode:
           words.value[2 * i + LOW] = (lo >>> 8) & 7;
@@ -301,6 +267,9 @@ export class RecordMapper {
         case Op.attrTask:
           this.attr.field(ops[n]!, args[n]!, lo, high[n]!);
           break;
+        default:
+          // Where another field sets the code as a whole, their order counts.
+          code |= (lo & CODE_BITS[ops[n]!]!) << args[n]!;
       }
     }
     this.code = codeSaysNothing ? 0 : code;
@@ -311,7 +280,7 @@ export class RecordMapper {
   private nameOf(tidField: number, n: number, thread: ThreadState): void {
     const record = this.record;
     if (((record.present >>> tidField) & 1) === 0) return;
-    const tid = record.low[tidField]! | 0;
+    const tid = record.low[tidField]!;
     const about = tid === thread.tid ? thread : this.threads.get(tid);
     this.threads.name(about, record.bytes, record.start[n]!, record.end[n]!);
   }

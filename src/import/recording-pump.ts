@@ -53,6 +53,9 @@ export class RecordingPump {
   private readonly given: PumpOptions;
   private readonly hash = createHash('sha256');
   private readonly pieces: AsyncIterator<Uint8Array>;
+  /** Of what is in a compressed recording. */
+  private readonly content = createHash('sha256');
+  private contentBytes = 0;
   private readonly writer: RowWriter;
   private readonly queue: MutableEventChunk[] = [];
   private readonly spare: MutableEventChunk[] = [];
@@ -71,7 +74,7 @@ export class RecordingPump {
     this.given = given;
     this.number = given.number;
     this.current = allocateChunk(0);
-    this.pieces = decompressed(given.input.path, this.counted(given.raw.bytes))[
+    this.pieces = this.unpacked(decompressed(given.input.path, this.counted(given.raw.bytes)))[
       Symbol.asyncIterator
     ]();
     this.writer = new RowWriter(
@@ -145,9 +148,19 @@ export class RecordingPump {
     const { sink, input, options } = this.given;
     const reader = this.reading!.summary();
     const digest = this.hash.digest('hex');
-    const earlier = reader.alreadyImported?.() ?? sink.findDigest(digest);
+    const content = this.content.digest('hex');
+    const earlier =
+      reader.alreadyImported?.() ??
+      sink.findDigest(digest) ??
+      (this.packed === 'none' ? undefined : sink.findDigest(content));
     if (earlier !== undefined && this.writer.count > 0) {
-      throw new AlreadyImportedError(input.path, earlier);
+      throw new AlreadyImportedError({
+        path: input.path,
+        source: earlier,
+        input: this.number,
+        digest,
+        bytes: this.rawBytes,
+      });
     }
     const notices: ImportNotice[] = [...reader.notices()];
     if (this.given.vcpus.refused > 0) {
@@ -158,7 +171,12 @@ export class RecordingPump {
         count: this.given.vcpus.refused,
       });
     }
-    const facts = this.facts(reader, notices, options);
+    const facts = {
+      ...this.facts(reader, notices, options),
+      ...(this.packed === 'none'
+        ? {}
+        : { contentDigest: content, contentBytes: this.contentBytes }),
+    };
     const report = {
       path: input.path,
       digest,
@@ -265,6 +283,7 @@ export class RecordingPump {
       pieces,
       inPlace: plain ? new OpenFile(input.path, raw.fd, raw.size) : undefined,
       name: input.path,
+      prepare: (file) => importer.prepare?.(file),
       open: (file) => importer.openFile(this.context(), file),
       see: (bytes) => {
         this.count(bytes);
@@ -312,6 +331,16 @@ export class RecordingPump {
       this.count(piece);
       yield piece;
       this.progress(this.rawBytes);
+    }
+  }
+
+  private async *unpacked(bytes: Bytes): Bytes {
+    for await (const piece of bytes) {
+      if (this.packed !== 'none') {
+        this.content.update(piece);
+        this.contentBytes += piece.length;
+      }
+      yield piece;
     }
   }
 

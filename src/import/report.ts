@@ -66,12 +66,25 @@ export interface ImportReport {
   readonly events: number;
 }
 
-/** A recording that came as a stream turned out to be in the log already: the run is given up, nothing is added. */
+/**
+ * A recording turned out to be in the log already, or to be given twice, only after its events had been appended: the run
+ * is given up, nothing is added.
+ */
 export class AlreadyImportedError extends VpmuError {
+  /** Of the recording it repeats. */
   readonly source: number;
-  constructor(name: string, source: number) {
-    super(`${name}: this recording is in the log already, nothing was added`, EXIT.ok);
-    this.source = source;
+  /** Which of the inputs repeats it, from 0. */
+  readonly input: number;
+  readonly digest: string;
+  readonly bytes: number;
+  constructor(
+    repeated: Pick<InputReport, 'path' | 'source' | 'digest' | 'bytes'> & { input: number },
+  ) {
+    super(`${repeated.path}: this recording is in the log already, nothing was added`, EXIT.ok);
+    this.source = repeated.source;
+    this.input = repeated.input;
+    this.digest = repeated.digest;
+    this.bytes = repeated.bytes;
   }
 }
 

@@ -12,31 +12,37 @@ function wordsOf(chunk: MutableEventChunk): ChunkWords {
   return { time: halves(chunk.time), object, value, aux0, aux1, payload };
 }
 
-/** Sets every column to its `none` value. */
-function clear(chunk: MutableEventChunk, source: number): void {
-  chunk.length = 0;
-  chunk.seq.fill(0);
-  chunk.time.fill(0n);
-  chunk.kind.fill(0);
-  chunk.flags.fill(0);
-  chunk.source.fill(source);
-  chunk.pcpu.fill(-1);
-  chunk.vcpu.fill(-1);
-  chunk.tid.fill(-1);
-  chunk.counter.fill(-1);
-  chunk.code.fill(0);
-  chunk.object.fill(0n);
-  chunk.value.fill(0n);
-  chunk.aux0.fill(0n);
-  chunk.aux1.fill(0n);
+/** Sets the columns of rows [from, to) to their `none` values. */
+function clear(chunk: MutableEventChunk, from: number, to: number, source: number): void {
+  chunk.seq.fill(0, from, to);
+  chunk.time.fill(0n, from, to);
+  chunk.kind.fill(0, from, to);
+  chunk.flags.fill(0, from, to);
+  chunk.source.fill(source, from, to);
+  chunk.pcpu.fill(-1, from, to);
+  chunk.vcpu.fill(-1, from, to);
+  chunk.tid.fill(-1, from, to);
+  chunk.counter.fill(-1, from, to);
+  chunk.code.fill(0, from, to);
+  chunk.object.fill(0n, from, to);
+  chunk.value.fill(0n, from, to);
+  chunk.aux0.fill(0n, from, to);
+  chunk.aux1.fill(0n, from, to);
 }
+
+/**
+ * Rows made ready at a time. Few, so that they are still in the CPU's nearest cache when they are written, and that code
+ * which asks for more is compiled knowing the answer. It divides CHUNK_EVENTS.
+ */
+const PART = 256;
 
 /** Fills chunks row by row and hands each full one on. */
 export class RowWriter implements EventWriter {
   chunk: MutableEventChunk;
   words: ChunkWords;
   private done = 0;
-  private ready = false;
+  /** Rows that can be taken until there is something to do. */
+  private room = 0;
   private readonly source: () => number;
   private readonly full: (chunk: MutableEventChunk) => MutableEventChunk;
 
@@ -56,12 +62,16 @@ export class RowWriter implements EventWriter {
   }
 
   row(): number {
-    if (this.chunk.length === CHUNK_EVENTS) this.flush();
-    if (!this.ready) {
-      clear(this.chunk, this.source());
-      this.ready = true;
-    }
+    if (this.room === 0) this.makeRoom();
+    this.room--;
     return this.chunk.length++;
+  }
+
+  private makeRoom(): void {
+    if (this.chunk.length === CHUNK_EVENTS) this.flush();
+    const { length } = this.chunk;
+    clear(this.chunk, length, length + PART, this.source());
+    this.room = PART;
   }
 
   /** Hands on what is there. */
@@ -74,6 +84,6 @@ export class RowWriter implements EventWriter {
       this.words = wordsOf(next);
     }
     next.length = 0;
-    this.ready = false;
+    this.room = 0;
   }
 }

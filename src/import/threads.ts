@@ -4,6 +4,7 @@ import type { RawRecord } from './raw-record.ts';
 
 /** Threads remembered at once; with more, those that run no vCPU are forgotten. */
 const MAX_THREADS = 65536;
+const RECENT = 64;
 /** Longest task name looked at (the kernel's are 15 bytes). */
 const MAX_COMM = 32;
 
@@ -11,8 +12,8 @@ const MAX_COMM = 32;
 export interface Pending {
   /** Field numbers of the other half. */
   readonly to: Int32Array;
-  readonly low: Uint32Array;
-  readonly high: Uint32Array;
+  readonly low: Int32Array;
+  readonly high: Int32Array;
   readonly identifies: Uint8Array;
   count: number;
 }
@@ -30,6 +31,9 @@ export interface ThreadState {
   /** Its last name. */
   readonly comm: Uint8Array;
   commLength: number;
+  /** Where that name was taken from, if it is there for good: RawRecord.comm, from where. undefined: elsewhere. */
+  told: Uint8Array | undefined;
+  toldStart: number;
   /** By pair number. */
   readonly pending: (Pending | undefined)[];
 }
@@ -38,7 +42,8 @@ export interface ThreadState {
 export class Threads {
   private readonly context: ImportContext;
   private byTid = new Map<number, ThreadState>();
-  private last: ThreadState | undefined;
+  /** Those last asked for, by the lowest bits of their ids. */
+  private readonly recent: (ThreadState | undefined)[] = new Array(RECENT).fill(undefined);
   private named = 0;
   /** Those that run a vCPU. */
   private readonly runners: ThreadState[] = [];
@@ -61,26 +66,45 @@ export class Threads {
   }
 
   get(tid: number): ThreadState {
-    const last = this.last;
-    if (last !== undefined && last.tid === tid) return last;
+    const recent = this.recent[tid & (RECENT - 1)];
+    return recent !== undefined && recent.tid === tid ? recent : this.find(tid);
+  }
+
+  private find(tid: number): ThreadState {
     const thread = this.byTid.get(tid) ?? this.create(tid);
-    this.last = thread;
+    this.recent[tid & (RECENT - 1)] = thread;
     return thread;
   }
 
   /** The record's thread, its name and process taken over. */
   ofRecord(record: RawRecord): ThreadState {
     const thread = this.get(record.tid);
+    if (this.isNews(thread, record)) this.learnFrom(thread, record);
+    return thread;
+  }
+
+  /** Whether the record may tell something new of its thread. */
+  isNews(thread: ThreadState, record: RawRecord): boolean {
+    const { comm, commStart } = record;
+    if (thread.pid < 0 && record.pid >= 0) return true;
+    return record.commEnd > commStart && (thread.told !== comm || thread.toldStart !== commStart);
+  }
+
+  /** Takes over the name and the process of the thread that made the record. */
+  learnFrom(thread: ThreadState, record: RawRecord): void {
     const { comm, commStart, commEnd } = record;
     // Whether a name makes a vCPU depends on the process.
     if (record.pid >= 0 && thread.pid < 0) this.learnPid(thread, record.pid);
     if (commEnd > commStart && comm[commStart] === 0x5b) this.guestComm(thread, record);
     else this.name(thread, comm, commStart, commEnd);
-    return thread;
+    if (!record.commStays) return;
+    thread.told = comm;
+    thread.toldStart = commStart;
   }
 
   /** The thread is named bytes[start, end). */
   name(thread: ThreadState, bytes: Uint8Array, start: number, end: number): void {
+    thread.told = undefined;
     const length = end - start;
     const comm = thread.comm;
     if (length === thread.commLength) {
@@ -149,6 +173,7 @@ export class Threads {
     if (this.byTid.size >= MAX_THREADS) {
       const kept = [...this.byTid].filter(([, thread]) => thread.slot >= 0);
       this.byTid = new Map(kept.length * 2 < MAX_THREADS ? kept : []);
+      this.recent.fill(undefined);
     }
     const thread: ThreadState = {
       tid,
@@ -158,6 +183,8 @@ export class Threads {
       vcpuProved: false,
       comm: new Uint8Array(MAX_COMM),
       commLength: 0,
+      told: undefined,
+      toldStart: 0,
       pending: [],
     };
     this.byTid.set(tid, thread);

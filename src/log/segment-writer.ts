@@ -1,11 +1,12 @@
 import type Database from 'better-sqlite3';
 import { allocateChunk, CHUNK_EVENTS, type EventChunk } from '../domain/event-chunk.ts';
-import { EventKind, KIND_SPECS } from '../domain/event-kind.ts';
+import { EventKind } from '../domain/event-kind.ts';
 import { U64_MAX } from '../domain/u64.ts';
 import { checkSum, headerBytes, type SegmentHeader, segmentHash } from './chain.ts';
 import { copyInto, partOf } from './chunk-parts.ts';
 import { HEADER_COLUMNS } from './segment-index.ts';
 import { summarize } from './segment-summary.ts';
+import { isConstant } from './var1/constant.ts';
 import { VAR1 } from './var1/layout.ts';
 import { encodeColumns } from './var1/segment.ts';
 
@@ -92,7 +93,6 @@ export class SegmentWriter {
   }
 
   #store(chunk: EventChunk): void {
-    checkKinds(chunk);
     if (this.#insert === undefined) {
       this.#beforeFirst();
       const marks = HEADER_COLUMNS.replace(/[a-z_]+/g, '?');
@@ -100,13 +100,14 @@ export class SegmentWriter {
         `INSERT INTO segment (${HEADER_COLUMNS}, columns) VALUES (${marks}, ?)`,
       );
     }
+    const summary = summarize(chunk, this.#runTime);
     const columns = encodeColumns(chunk);
     const header: SegmentHeader = {
       number: this.#number,
       run: this.#run,
       firstSeq: this.#seq,
       events: chunk.length,
-      ...summarize(chunk, this.#runTime),
+      ...summary,
       codec: VAR1,
       columnsCrc: checkSum(columns),
     };
@@ -129,19 +130,18 @@ export class SegmentWriter {
       this.#hash,
       columns,
     );
-    this.#count(chunk);
+    this.#count(chunk, ((summary.kinds >> BigInt(EventKind.lost)) & 1n) !== 0n);
     this.#runTime = header.lastTime;
     this.#seq += chunk.length;
     this.#number++;
   }
 
-  /** Adds the events to the totals of their sources. */
-  #count(chunk: EventChunk): void {
+  /** Adds the events to the totals of their sources; `hasLost`: some tell of losses. */
+  #count(chunk: EventChunk, hasLost: boolean): void {
     const { source, kind, length } = chunk;
     for (let from = 0; from < length; ) {
       const id = source[from]!;
-      let to = from + 1;
-      while (to < length && source[to] === id) to++;
+      const to = isConstant(source) ? length : runEnd(source, from, length);
       let totals = this.sources.get(id);
       if (totals === undefined) {
         totals = { events: 0, firstSeq: this.#seq + from, lastSeq: 0, lost: 0n };
@@ -149,7 +149,7 @@ export class SegmentWriter {
       }
       totals.events += to - from;
       totals.lastSeq = this.#seq + to - 1;
-      for (let i = from; i < to; i++) {
+      for (let i = hasLost ? from : to; i < to; i++) {
         if (kind[i] !== EventKind.lost) continue;
         const sum = totals.lost + chunk.value[i]!;
         totals.lost = sum > U64_MAX ? U64_MAX : sum;
@@ -159,8 +159,9 @@ export class SegmentWriter {
   }
 }
 
-function checkKinds({ kind, length }: EventChunk): void {
-  for (let i = 0; i < length; i++) {
-    if (kind[i]! >= KIND_SPECS.length) throw new RangeError(`event kind ${kind[i]} does not exist`);
-  }
+/** One past the last event from `from` on that is of the same source. */
+function runEnd(source: Uint16Array, from: number, length: number): number {
+  let to = from + 1;
+  while (to < length && source[to] === source[from]) to++;
+  return to;
 }

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { FileImporter } from '../../src/import/importer.ts';
 import { IMPORTERS } from '../../src/import/importers.ts';
+import { loadZstd } from '../../src/import/zstd-wasm.ts';
 import { complaint, type Outcome, survey } from './binary-survey.ts';
 import { mutatedBinary } from './mutate-binary.ts';
 import { fixture, survive, temporaryFolder } from './survive.ts';
@@ -24,13 +25,15 @@ const MOST_SHOWN = 10;
 /** Each with the share of the mutants and cuts it gets: the last is long. */
 const RECORDINGS = [
   ['x86-6.12.perf.data', 1],
+  ['x86-6.12-z.perf.data', 1],
   ['arm64-6.12-pipe.perf.data', 1],
   ['x86-6.12-v6.trace.dat', 1],
   ['x86-6.12-v7.trace.dat', 1],
-  ['../../../traces/S5-bare-perfz/perf.data', 0.1],
+  ['../../../traces/S5-bare-perfz/perf.data', 0.05],
 ] as const;
 
 const folder = temporaryFolder();
+beforeAll(loadZstd);
 
 function importerOf(bytes: Uint8Array): FileImporter | undefined {
   const head = bytes.subarray(0, 65536);

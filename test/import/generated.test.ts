@@ -5,9 +5,9 @@ import { importText } from './import-text.ts';
 import { slowRead } from './slow-reader.ts';
 
 const u64 = fc.bigInt({ min: 0n, max: 0xffff_ffff_ffff_ffffn });
-const low = new Uint32Array(1);
-const high = new Uint32Array(1);
-const got = (): bigint => (BigInt(high[0]!) << 32n) | BigInt(low[0]!);
+const low = new Int32Array(1);
+const high = new Int32Array(1);
+const got = (): bigint => (BigInt(high[0]! >>> 0) << 32n) | BigInt(low[0]! >>> 0);
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 describe('numbers', () => {
@@ -54,7 +54,7 @@ describe('numbers', () => {
   });
 
   it('seconds become ns exactly up to the end of 64 bits', () => {
-    const out = new Uint32Array(2);
+    const out = new Int32Array(2);
     fc.assert(
       fc.property(
         fc.oneof(fc.nat(20_000_000), fc.integer({ min: 0, max: MAX_SECONDS + 1 })),
@@ -62,7 +62,8 @@ describe('numbers', () => {
         (seconds, ns) => {
           const want = BigInt(seconds) * 1_000_000_000n + BigInt(ns);
           expect(nanoseconds(seconds, ns, out)).toBe(want < 1n << 64n);
-          if (want < 1n << 64n) expect((BigInt(out[1]!) << 32n) | BigInt(out[0]!)).toBe(want);
+          if (want < 1n << 64n)
+            expect((BigInt(out[1]! >>> 0) << 32n) | BigInt(out[0]! >>> 0)).toBe(want);
         },
       ),
     );

@@ -147,16 +147,22 @@ describe('files', () => {
   it('reads a plain and a packed file alike, and notes size and digest of the bytes as given', async () => {
     writeFileSync(join(folder, 'plain'), plain);
     writeFileSync(join(folder, 'packed'), packed);
-    const sink = new MemorySink();
-    const report = await importRecordings(sink, [
-      { path: join(folder, 'plain') },
-      { path: join(folder, 'packed') },
-    ]);
-    expect(report.inputs.map(({ bytes }) => bytes)).toEqual([plain.length, packed.length]);
-    expect(report.inputs.map(({ facts }) => facts?.name)).toEqual(['plain', 'packed']);
-    expect(report.inputs[0]?.events).toBe(report.inputs[1]?.events);
-    expect(new Set(report.inputs.map(({ digest }) => digest)).size).toBe(2);
-    for (const { digest } of report.inputs) expect(digest).toMatch(/^[0-9a-f]{64}$/);
+    // In one log the second would be left out.
+    const reports = [];
+    for (const name of ['plain', 'packed']) {
+      const sink = new MemorySink();
+      reports.push((await importRecordings(sink, [{ path: join(folder, name) }])).inputs[0]!);
+    }
+    const [asPlain, asPacked] = reports;
+    expect(reports.map(({ bytes }) => bytes)).toEqual([plain.length, packed.length]);
+    expect(reports.map(({ facts }) => facts?.name)).toEqual(['plain', 'packed']);
+    expect(asPlain?.events).toBe(asPacked?.events);
+    expect(asPacked?.facts).toMatchObject({
+      contentDigest: asPlain?.digest,
+      contentBytes: plain.length,
+    });
+    expect(new Set(reports.map(({ digest }) => digest)).size).toBe(2);
+    for (const { digest } of reports) expect(digest).toMatch(/^[0-9a-f]{64}$/);
   });
 
   it('says in one line what is wrong with a path', async () => {

@@ -1,12 +1,15 @@
 import type { RecordingFile } from '../importer.ts';
 import { MAX_RECORD } from './format.ts';
-import type { TemporaryFile } from './temporary-file.ts';
 
 /** Bytes read at once, and how many such blocks are kept: few, which stay in the CPU's caches, unless many stretches are
  * read at the same time (at most 32 MiB). */
 const BLOCK = 65536;
 const FEW_BLOCKS = 32;
 const MAX_BLOCKS = 512;
+/** Decompressed, a file becomes some ten times as long; where it is more, less of it is kept. */
+const TIMES = 16;
+
+const RECENT = 64;
 
 /**
  * The bytes of a recording by address, through a cache: the file itself from 0 on, and behind it (from `spoolStart` on)
@@ -18,32 +21,35 @@ export class ByteStore {
   /** Address of the first decompressed byte. */
   readonly spoolStart: number;
   private readonly file: RecordingFile;
-  private spool: TemporaryFile | undefined;
+  private spool: RecordingFile | undefined;
   private readonly mostSlots: number;
   /** Slots in use so far. */
   private slots: number;
   /** Where records are put together that cross a block's end. */
   private readonly scratch: number;
   private readonly slotOf = new Map<number, number>();
-  private readonly blockIn: Float64Array;
+  private readonly blockIn: Int32Array;
   private readonly valid: Int32Array;
   private readonly usedAt: Float64Array;
   private clock = 0;
-  /** The block last found: its address, where it is in `bytes`, its length. */
-  private lastStart = -1;
-  private lastBase = 0;
-  private lastValid = 0;
+  /** Slots of blocks lately found, by the lowest bits of the block's number. */
+  private readonly recent = new Int32Array(RECENT);
+  /**
+   * Up to this index in `bytes` the bytes behind what was last found follow each other; before it, if that was put
+   * together.
+   */
+  limit = 0;
 
   constructor(file: RecordingFile, mayGrow: boolean) {
     this.file = file;
     const blocks = Math.ceil(file.size / BLOCK);
     this.spoolStart = blocks * BLOCK;
-    this.mostSlots = mayGrow ? MAX_BLOCKS : Math.max(4, Math.min(MAX_BLOCKS, blocks));
+    this.mostSlots = Math.max(4, Math.min(MAX_BLOCKS, mayGrow ? TIMES * blocks : blocks));
     this.slots = Math.min(FEW_BLOCKS, this.mostSlots);
     this.scratch = this.mostSlots * BLOCK;
     this.bytes = new Uint8Array(this.scratch + MAX_RECORD + 1);
     this.view = new DataView(this.bytes.buffer);
-    this.blockIn = new Float64Array(this.mostSlots).fill(-1);
+    this.blockIn = new Int32Array(this.mostSlots).fill(-1);
     this.valid = new Int32Array(this.mostSlots);
     this.usedAt = new Float64Array(this.mostSlots);
   }
@@ -53,7 +59,7 @@ export class ByteStore {
     this.slots = Math.max(this.slots, Math.min(this.mostSlots, 2 * places + 2));
   }
 
-  useSpool(spool: TemporaryFile): void {
+  useSpool(spool: RecordingFile): void {
     this.spool = spool;
   }
 
@@ -62,15 +68,16 @@ export class ByteStore {
    * `length` is at most a record's.
    */
   find(address: number, length: number): number {
-    const at = address - this.lastStart;
-    if (at >= 0 && at + length <= this.lastValid) return this.lastBase + at;
-    const block = Math.floor(address / BLOCK);
-    return this.findSlowly(block, address - block * BLOCK, length);
-  }
-
-  /** Up to this index in `bytes` the bytes behind what was last found follow each other, if it is not copied together. */
-  get limit(): number {
-    return this.lastBase + this.lastValid;
+    // No file has 2^31 blocks.
+    const block = (address / BLOCK) | 0;
+    const at = (address - block * BLOCK) | 0;
+    const slot = this.recent[block & (RECENT - 1)]!;
+    if (this.blockIn[slot] === block && at + length <= this.valid[slot]!) {
+      const base = slot * BLOCK;
+      this.limit = base + this.valid[slot]!;
+      return base + at;
+    }
+    return this.findSlowly(block, at, length);
   }
 
   /** A copy of up to `length` bytes from `address` on: fewer at the end. For what is longer than a record. */
@@ -83,11 +90,11 @@ export class ByteStore {
     const slot = this.load(block, Math.min(BLOCK, at + length));
     const base = slot * BLOCK;
     if (at + length <= this.valid[slot]!) {
-      this.lastStart = block * BLOCK;
-      this.lastBase = base;
-      this.lastValid = this.valid[slot]!;
+      this.recent[block & (RECENT - 1)] = slot;
+      this.limit = base + this.valid[slot]!;
       return base + at;
     }
+    this.limit = 0;
     if (at + length <= BLOCK) return -1;
     const rest = at + length - BLOCK;
     this.bytes.copyWithin(this.scratch, base + at, base + BLOCK);
@@ -111,7 +118,6 @@ export class ByteStore {
       this.slotOf.set(block, slot);
       this.blockIn[slot] = block;
     }
-    this.lastValid = 0;
     this.usedAt[slot] = ++this.clock;
     const into = this.bytes.subarray(slot * BLOCK, (slot + 1) * BLOCK);
     this.valid[slot] = this.read(into, block * BLOCK);

@@ -70,7 +70,7 @@ export class Counts {
       return view.getBigUint64(at - 8, true);
     };
     const group = (format & ReadFormat.group) !== 0;
-    const time = (BigInt(record.time[1]!) << 32n) | BigInt(record.time[0]!);
+    const time = (BigInt(record.time[1]! >>> 0) << 32n) | BigInt(record.time[0]! >>> 0);
     let count = 1;
     let first = group ? -1n : next();
     if (group) count = Number(next());

@@ -1,7 +1,7 @@
 import { InputError } from '../../domain/errors.ts';
 import { parseAttr } from './attr.ts';
 import type { Attrs } from './attrs.ts';
-import { FEATURE_BITS } from './format.ts';
+import { FEATURE_BITS, Feature } from './format.ts';
 import { type Bytes, Section, SectionError, view } from './section.ts';
 
 const FILE_HEADER = 104;
@@ -26,8 +26,12 @@ export interface FileHeader {
   readonly features: readonly { readonly feature: number; readonly range: Range }[];
   /** The table of features is not in the file. */
   readonly featuresMissing: boolean;
+  /** False: the header says that no record is compressed. */
+  readonly mayBeCompressed: boolean;
 }
 
+/** Bytes of ids read at once. */
+const IDS_AT_ONCE = 65536;
 const RERECORD = 'record again, or import the text of perf script made where it was recorded';
 
 function asNumber(value: bigint): number {
@@ -63,6 +67,7 @@ export function readFileHeader(
       missing: 0,
       features: [],
       featuresMissing: false,
+      mayBeCompressed: true,
     };
   }
   if (headerSize < FILE_HEADER || head.length < FILE_HEADER) {
@@ -123,8 +128,10 @@ function readAttrs(
     }
     const ids = new Section(source, idsAt, idsAt + idsLength);
     while (ids.left >= 8) {
-      const low = ids.u32();
-      attrs.addId(low, ids.u32(), attr);
+      const some = view(ids.bytes(Math.min(IDS_AT_ONCE, ids.left - (ids.left % 8))));
+      for (let k = 0; k < some.byteLength; k += 8) {
+        attrs.addId(some.getUint32(k, true), some.getUint32(k + 4, true), attr);
+      }
     }
   }
 }
@@ -136,13 +143,16 @@ function readFeatures(
   at: number,
   size: number,
   written: boolean,
-): Pick<FileHeader, 'features' | 'featuresMissing'> {
+): Pick<FileHeader, 'features' | 'featuresMissing' | 'mayBeCompressed'> {
   const features: { feature: number; range: Range }[] = [];
   const bits: number[] = [];
   for (let bit = 0; bit < FEATURE_BITS; bit++) {
     if ((header.getUint8(72 + (bit >> 3)) >> (bit & 7)) & 1) bits.push(bit);
   }
-  if (!written || bits.length === 0) return { features, featuresMissing: bits.length > 0 };
+  const mayBeCompressed = bits.includes(Feature.compressed);
+  if (!written || bits.length === 0) {
+    return { features, featuresMissing: bits.length > 0, mayBeCompressed };
+  }
   const section = new Section(source, Math.min(at, size), size);
   try {
     for (const feature of bits) {
@@ -153,7 +163,7 @@ function readFeatures(
     }
   } catch (error) {
     if (!(error instanceof SectionError)) throw error;
-    return { features, featuresMissing: true };
+    return { features, featuresMissing: true, mayBeCompressed };
   }
-  return { features, featuresMissing: false };
+  return { features, featuresMissing: false, mayBeCompressed };
 }

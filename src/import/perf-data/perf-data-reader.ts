@@ -8,15 +8,17 @@ import { compressed2, compressed2Parts, Decompression } from './compressed.ts';
 import { Counts } from './counts.ts';
 import { Description } from './description.ts';
 import { type FileHeader, readFileHeader } from './file-header.ts';
-import { Feature, RECORD_HEADER, RecordType } from './format.ts';
+import { RECORD_HEADER, RecordType } from './format.ts';
 import { RecordTaker } from './record-taker.ts';
 import { StatRecords } from './stat-records.ts';
 import { TimeQueue } from './time-queue.ts';
+import { isLater } from './time-runs.ts';
 
 /** Bytes of records looked at in one step, and records taken in one. */
 const STEP_BYTES = 256 * 1024;
 const STEP_RECORDS = 4096;
-const ALL = 0xffffffff;
+/** Both halves of a time that is none, or later than all. */
+const ALL = -1;
 /** Record types known when this was written: of the kernel (CALLCHAIN_DEFERRED), of perf (SCHEDSTAT_DOMAIN). */
 const LAST_KERNEL = 22;
 const LAST_TOOL = 86;
@@ -45,7 +47,7 @@ export class PerfDataReader implements RecordingFileReader {
   private readonly attrs = new Attrs();
   private readonly description: Description;
   private readonly header: FileHeader;
-  private readonly queue = new TimeQueue();
+  private readonly queue: TimeQueue;
   private readonly taker: RecordTaker;
   private readonly counts: Counts;
   private readonly stats: StatRecords;
@@ -67,13 +69,12 @@ export class PerfDataReader implements RecordingFileReader {
 
   constructor(context: ImportContext, file: RecordingFile) {
     this.context = context;
+    this.queue = new TimeQueue(context.name);
     const head = new ByteStore(file, false);
     this.header = readFileHeader(context.name, head, file.size, this.attrs, (text, at) =>
       this.book.add('warning', 'damaged-section', text, at, 1, 'ids'),
     );
-    const { pipe, features } = this.header;
-    const packed = pipe || features.some(({ feature }) => feature === Feature.compressed);
-    this.store = packed ? new ByteStore(file, true) : head;
+    this.store = this.header.mayBeCompressed ? new ByteStore(file, true) : head;
     this.outer = { at: this.header.data.start, end: this.header.data.end };
     this.description = new Description(this.book, this.store, this.attrs, this.header);
     this.counts = new Counts(context, this.book, this.store, this.attrs);
@@ -155,10 +156,10 @@ export class PerfDataReader implements RecordingFileReader {
     while (p + RECORD_HEADER <= limit && view.getUint32(p, true) === RecordType.sample) {
       const size = view.getUint16(p + 6, true);
       if (size < timeAt + 8 || p + size > limit) break;
-      const low = view.getUint32(p + timeAt, true);
-      const high = view.getUint32(p + timeAt + 4, true);
+      const low = view.getInt32(p + timeAt, true);
+      const high = view.getInt32(p + timeAt + 4, true);
       if ((low | high) === 0 || high === ALL) break;
-      if (high > this.maxHigh || (high === this.maxHigh && low > this.maxLow)) {
+      if (isLater(high, low, this.maxHigh, this.maxLow)) {
         this.maxHigh = high;
         this.maxLow = low;
       }
@@ -199,8 +200,10 @@ export class PerfDataReader implements RecordingFileReader {
         return;
       }
       const { address } = queue;
-      const size = store.view.getUint16(this.at(address, RECORD_HEADER) + 6, true);
-      taker.take(this.at(address, size), size, address, queue.timeLow, queue.timeHigh, true);
+      let p = this.at(address, RECORD_HEADER);
+      const size = store.view.getUint16(p + 6, true);
+      if (p + size > store.limit) p = this.at(address, size);
+      taker.take(p, size, address, queue.timeLow, queue.timeHigh, true);
     }
   }
 
@@ -267,11 +270,11 @@ export class PerfDataReader implements RecordingFileReader {
       if (back > 0 && back <= size - RECORD_HEADER) at = size - back;
     }
     if (at >= 0) {
-      const low = view.getUint32(p + at, true);
-      const high = view.getUint32(p + at + 4, true);
+      const low = view.getInt32(p + at, true);
+      const high = view.getInt32(p + at + 4, true);
       const none = (low | high) === 0 || (low === ALL && high === ALL);
       if (!none) {
-        if (high > this.maxHigh || (high === this.maxHigh && low > this.maxLow)) {
+        if (isLater(high, low, this.maxHigh, this.maxLow)) {
           this.maxHigh = high;
           this.maxLow = low;
         }
@@ -334,6 +337,9 @@ export class PerfDataReader implements RecordingFileReader {
   private unpack(data: Uint8Array, address: number, size: number): number {
     if (address >= this.store.spoolStart) {
       return this.damaged('a compressed record inside of compressed records', address);
+    }
+    if (!this.header.mayBeCompressed) {
+      return this.damaged('a compressed record, of which the header says nothing', address);
     }
     if (this.decompression === undefined) {
       this.decompression = new Decompression(

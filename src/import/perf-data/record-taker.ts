@@ -36,9 +36,6 @@ export class RecordTaker {
   private readonly entries = new Map<bigint, NonNullable<PerfAttr['entry']>>();
   /** Records lost by LOST records, and by LOST_SAMPLES, which tell the same losses again by event. */
   private lostTold = 0n;
-  /** The thread whose name `record` gave last, and that name; undefined: it must be given again. */
-  private named: Uint8Array | undefined;
-  private namedTid = -1;
   private lostByEvent = 0n;
 
   constructor(
@@ -53,6 +50,7 @@ export class RecordTaker {
     this.features = recording.features;
     this.counts = recording.counts;
     this.events = new TracepointEvents(context, book);
+    this.events.record.commStays = true;
   }
 
   /**
@@ -146,7 +144,6 @@ export class RecordTaker {
     }
     const mode = view.getUint16(p + 4, true) & CPUMODE_MASK;
     const guest = mode === CPUMODE_GUEST_KERNEL || mode === CPUMODE_GUEST_USER;
-    const comm = guest ? this.tasks.guest(record.pid) : this.tasks.get(record.tid);
     const raw = layout.rawFirst ? layout.variable : this.rawAt(attr, p, size);
     if (raw < 0 || raw + 4 > size) {
       this.tooShort(address);
@@ -162,18 +159,11 @@ export class RecordTaker {
       const text = 'samples longer than what is in them';
       this.book.add('warning', 'odd-sample', text, address);
     }
-    record.commStart = 0;
-    if (comm === this.named && record.tid === this.namedTid) {
-      record.commEnd = 0;
-    } else {
-      record.comm = this.named = comm;
-      record.commEnd = comm.length;
-      this.namedTid = record.tid;
-    }
+    // perf does not look up the names of threads in guest mode, so neither is a vCPU known by its name there.
+    if (!guest) record.comm = this.tasks.get(record.tid);
+    record.commEnd = guest ? 0 : record.comm.length;
     const entry = attr.entry ?? this.entryOf(attr);
-    attr.entry = entry;
     this.events.take(entry, this.store.bytes, start, start + length, address);
-    if (entry.namesThreads) this.named = undefined;
   }
 
   /** Offset of RAW when READ or a callchain is before it, −1 if there is none. */
@@ -210,9 +200,13 @@ export class RecordTaker {
     this.book.add('warning', 'short-sample', text, address);
   }
 
+  /** The tracepoint of an event, from then on also in `attr`. */
   private entryOf(attr: PerfAttr): NonNullable<PerfAttr['entry']> {
     const known = this.entries.get(attr.config);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      attr.entry = known;
+      return known;
+    }
     const id = attr.config <= 0xffffffffn ? Number(attr.config) : -1;
     let format = this.features.formats.get(id);
     if (format === undefined) {
@@ -223,6 +217,7 @@ export class RecordTaker {
     }
     const entry = this.events.define(format);
     this.entries.set(attr.config, entry);
+    attr.entry = entry;
     return entry;
   }
 
@@ -275,7 +270,7 @@ export class RecordTaker {
     record.pid = tid < 0 ? -1 : Math.max(-1, view.getInt32(p + size - tid, true));
     record.tid = tid < 0 ? -1 : Math.max(-1, view.getInt32(p + size - tid + 4, true));
     record.pcpu = this.cpuOf(p, size);
-    record.commEnd = record.commStart;
+    record.commEnd = 0;
     const name = type === RecordType.throttle ? 'PERF_RECORD_THROTTLE' : 'PERF_RECORD_UNTHROTTLE';
     const text = `${name}: the kernel ${type === RecordType.throttle ? 'stopped' : 'restarted'} the samples of an event for a while; kept by name`;
     this.book.add('warning', 'throttled', text, address, 1, name);

@@ -1,108 +1,27 @@
-import { TemporaryFile } from './temporary-file.ts';
+import { TemporaryFile } from '../temporary-file.ts';
+import { ENTRY_BYTES, isLater, PART, Run, sink, WrittenRun } from './time-runs.ts';
 
 /** Entries held in memory (16 bytes each); more are sorted and written to a temporary file. */
 const MAX_HELD = 1 << 21;
-const FIRST_HELD = 1 << 14;
+/** Few: room is made early then, and code that makes it is compiled as such. */
+const FIRST_HELD = 1 << 8;
 /** How many places an entry may be late within its run: records of nested interrupts are, by a few. */
 const REACH = 32;
-/** Entries of a written run read at once. */
-const PART = 1024;
-const ENTRY_BYTES = 16;
-
-/** Entries in order of time, those of equal time in order of arrival. */
-class Run {
-  readonly low: Uint32Array;
-  readonly high: Uint32Array;
-  readonly where: Float64Array;
-  at: number;
-  end: number;
-  /** Rank among entries of equal time. */
-  readonly order: number;
-
-  constructor(
-    low: Uint32Array,
-    high: Uint32Array,
-    where: Float64Array,
-    range: { readonly at: number; readonly end: number },
-    order: number,
-  ) {
-    this.low = low;
-    this.high = high;
-    this.where = where;
-    this.at = range.at;
-    this.end = range.end;
-    this.order = order;
-  }
-
-  /** Gets more entries; false if there are none. */
-  refill(): boolean {
-    return false;
-  }
-}
-
-/** A run in a temporary file, read part by part. */
-class WrittenRun extends Run {
-  private readonly file: TemporaryFile;
-  private next: number;
-  private left: number;
-
-  constructor(file: TemporaryFile, from: number, count: number, order: number) {
-    super(
-      new Uint32Array(PART),
-      new Uint32Array(PART),
-      new Float64Array(PART),
-      { at: 0, end: 0 },
-      order,
-    );
-    this.file = file;
-    this.next = from;
-    this.left = count;
-    this.refill();
-  }
-
-  override refill(): boolean {
-    const count = Math.min(this.left, PART);
-    if (count === 0) return false;
-    const bytes = new Uint8Array(count * ENTRY_BYTES);
-    this.file.read(bytes, this.next);
-    const halves = new Uint32Array(bytes.buffer);
-    const wheres = new Float64Array(bytes.buffer);
-    for (let i = 0; i < count; i++) {
-      this.low[i] = halves[4 * i]!;
-      this.high[i] = halves[4 * i + 1]!;
-      this.where[i] = wheres[2 * i + 1]!;
-    }
-    this.next += bytes.length;
-    this.left -= count;
-    this.at = 0;
-    this.end = count;
-    return true;
-  }
-}
-
-/** True if the next entry of `a` comes before that of `b`. */
-function before(a: Run, b: Run): boolean {
-  const highA = a.high[a.at]!;
-  const highB = b.high[b.at]!;
-  if (highA !== highB) return highA < highB;
-  const lowA = a.low[a.at]!;
-  const lowB = b.low[b.at]!;
-  return lowA !== lowB ? lowA < lowB : a.order < b.order;
-}
 
 /**
  * Puts records into order of time, stably, in bounded memory. It holds times and addresses only. Recordings are made of
  * stretches that are nearly in order (one CPU's buffer each): these become runs, and taking out merges them.
  */
 export class TimeQueue {
-  /** What `take` took. */
+  /** What `take` took; signed halves of the time. */
   timeLow = 0;
   timeHigh = 0;
   address = 0;
   /** Entries in the queue. */
   size = 0;
-  private low = new Uint32Array(FIRST_HELD);
-  private high = new Uint32Array(FIRST_HELD);
+  private readonly name: string;
+  private low = new Int32Array(FIRST_HELD);
+  private high = new Int32Array(FIRST_HELD);
   private where = new Float64Array(FIRST_HELD);
   private length = 0;
   /** Where the runs in memory begin; the last one is being written. */
@@ -112,6 +31,11 @@ export class TimeQueue {
   private file: TemporaryFile | undefined;
   private order = 0;
   private heap: Run[] | undefined;
+
+  /** `name` of the recording, for messages. */
+  constructor(name: string) {
+    this.name = name;
+  }
 
   /** Adds an entry. Not while taking. */
   push(timeLow: number, timeHigh: number, address: number): void {
@@ -232,8 +156,8 @@ export class TimeQueue {
     if (this.low.length < MAX_HELD) {
       const length = Math.min(this.low.length * 4, MAX_HELD);
       const { low, high, where } = this;
-      this.low = new Uint32Array(length);
-      this.high = new Uint32Array(length);
+      this.low = new Int32Array(length);
+      this.high = new Int32Array(length);
       this.where = new Float64Array(length);
       this.low.set(low);
       this.high.set(high);
@@ -245,14 +169,14 @@ export class TimeQueue {
 
   /** Writes what is in memory to the file, as one run. */
   private write(): void {
-    this.file ??= new TemporaryFile();
+    this.file ??= new TemporaryFile(this.name, 'its index needs a temporary file');
     const file = this.file;
     const from = file.size;
     const count = this.length;
     const heap = this.heldRuns();
     for (let k = (heap.length >> 1) - 1; k >= 0; k--) sink(heap, k);
     const bytes = new Uint8Array(PART * ENTRY_BYTES * 16);
-    const halves = new Uint32Array(bytes.buffer);
+    const halves = new Int32Array(bytes.buffer);
     const wheres = new Float64Array(bytes.buffer);
     let n = 0;
     while (heap.length > 0) {
@@ -275,29 +199,5 @@ export class TimeQueue {
     this.length = 0;
     this.starts = [];
     this.openFrom = -1;
-  }
-}
-
-function isLater(high: number, low: number, thanHigh: number, thanLow: number): boolean {
-  return high > thanHigh || (high === thanHigh && low > thanLow);
-}
-
-/** Moves the run at `k` down until those below come after it. */
-function sink(heap: Run[], k: number): void {
-  const run = heap[k]!;
-  const length = heap.length;
-  for (let at = k; ; ) {
-    let child = 2 * at + 1;
-    if (child >= length) {
-      heap[at] = run;
-      return;
-    }
-    if (child + 1 < length && before(heap[child + 1]!, heap[child]!)) child++;
-    if (!before(heap[child]!, run)) {
-      heap[at] = run;
-      return;
-    }
-    heap[at] = heap[child]!;
-    at = child;
   }
 }

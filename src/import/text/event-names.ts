@@ -1,14 +1,21 @@
 import { ByteTable, copyOf, hashBytes, textOf } from '../byte-table.ts';
-import { EventEntries, type EventEntry, OVERFLOW_NAME } from '../event-entries.ts';
+import type { CompiledRule } from '../compiled-rule.ts';
+import { EventEntries, EventEntry, OVERFLOW_NAME } from '../event-entries.ts';
 import { PayloadReader } from './payload.ts';
 
 /** One event name of a text. */
-export interface NameEntry extends EventEntry {
+export class NameEntry extends EventEntry {
   readonly payload: PayloadReader | undefined;
   /** How it was last written: with group and colon. */
-  token: Uint8Array;
+  token: Uint8Array = new Uint8Array(0);
   /** What came after it last time: mostly comes again. */
-  next: NameEntry | undefined;
+  next: NameEntry | undefined = undefined;
+
+  constructor(name: string, rule: CompiledRule | undefined, firstAt: number) {
+    super(name, rule, firstAt);
+    this.payload =
+      rule !== undefined && rule.fields.length > 0 ? new PayloadReader(rule) : undefined;
+  }
 }
 
 /** The event names of one text, found by their bytes. */
@@ -26,15 +33,7 @@ export class EventNames extends EventEntries<NameEntry> {
     const full = this.full;
     if (full && this.overflow !== undefined) return this.overflow;
     const name = full ? OVERFLOW_NAME : textOf(bytes, start, end);
-    const entry = this.add(name, line, (base) => ({
-      ...base,
-      payload:
-        base.rule !== undefined && base.rule.fields.length > 0
-          ? new PayloadReader(base.rule)
-          : undefined,
-      token: new Uint8Array(0),
-      next: undefined,
-    }));
+    const entry = this.add(name, (rule) => new NameEntry(name, rule, line));
     if (full) this.overflow = entry;
     else this.table.add(copyOf(bytes, start, end), entry);
     return entry;

@@ -1,6 +1,7 @@
 import { TaskState } from '../../arch/tracepoints.ts';
 import { bytesOf } from '../byte-table.ts';
-import { type CompiledRule, Op } from '../compiled-rule.ts';
+import type { CompiledRule } from '../compiled-rule.ts';
+import { Op } from '../field-op.ts';
 import type { RawRecord } from '../raw-record.ts';
 import { parseNumber } from './number.ts';
 

@@ -148,7 +148,7 @@ export class LineHead {
     from: number,
     end: number,
     perf: boolean,
-    time: Uint32Array,
+    time: Int32Array,
   ): number {
     let p = from;
     for (let words = 0; words < 3; words++) {
@@ -166,7 +166,7 @@ export class LineHead {
     from: number,
     end: number,
     perf: boolean,
-    time: Uint32Array,
+    time: Int32Array,
   ): number {
     if (this.digits(bytes, from, end) < 0) return -1;
     const seconds = this.value;

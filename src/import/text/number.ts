@@ -16,8 +16,8 @@ export function parseHex(
   bytes: Uint8Array,
   from: number,
   end: number,
-  low: Uint32Array,
-  high: Uint32Array,
+  low: Int32Array,
+  high: Int32Array,
   slot: number,
 ): number {
   let p = from;
@@ -42,8 +42,8 @@ function parseDigits(
   bytes: Uint8Array,
   from: number,
   end: number,
-  low: Uint32Array,
-  high: Uint32Array,
+  low: Int32Array,
+  high: Int32Array,
   slot: number,
 ): number {
   let p = from;
@@ -77,8 +77,8 @@ export function parseNumber(
   bytes: Uint8Array,
   from: number,
   end: number,
-  low: Uint32Array,
-  high: Uint32Array,
+  low: Int32Array,
+  high: Int32Array,
   slot: number,
 ): number {
   const first = bytes[from];
@@ -88,8 +88,9 @@ export function parseNumber(
   }
   if (first !== 0x2d) return parseDigits(bytes, from, end, low, high, slot);
   const p = parseDigits(bytes, from + 1, end, low, high, slot);
-  if (p < 0 || high[slot]! > 0x80000000 || (high[slot] === 0x80000000 && low[slot] !== 0))
-    return -1;
+  if (p < 0) return -1;
+  const size = high[slot]! >>> 0;
+  if (size > 0x80000000 || (size === 0x80000000 && low[slot] !== 0)) return -1;
   const lo = -low[slot]! >>> 0;
   high[slot] = ~high[slot]! + (lo === 0 ? 1 : 0);
   low[slot] = lo;
@@ -107,7 +108,7 @@ export const MAX_SECONDS = 18446744073;
  * seconds × 10^9 + ns as halves into `out` (two entries: low, high); false if that is beyond 64 bits.
  * Both are whole numbers, ns below 10^9.
  */
-export function nanoseconds(seconds: number, ns: number, out: Uint32Array): boolean {
+export function nanoseconds(seconds: number, ns: number, out: Int32Array): boolean {
   if (seconds < EXACT_SECONDS) {
     const total = seconds * NS_PER_S + ns;
     const hi = Math.floor(total / TWO32);

@@ -126,6 +126,7 @@ export class CpuCursor {
       this.at = at;
       return Next.record;
     }
+    if (at < limit && at + 4 > limit) this.pageDamage(at, 'a record reaches beyond its page');
     this.at = this.limit;
     return Next.pageOver;
   }
@@ -154,6 +155,17 @@ export class CpuCursor {
     this.timeLow = view.getUint32(base + layout.timestamp, true);
     this.timeHigh = view.getUint32(base + layout.timestamp + 4, true);
     if ((commit & COMMIT_MISSED) !== 0) this.missed(commit, size);
+    const rest = commit & ~(COMMIT_SIZE | COMMIT_MISSED | COMMIT_STORED);
+    const high = layout.long === 8 ? view.getUint32(base + layout.commit + 4, true) : 0;
+    if (rest !== 0 || high !== 0) {
+      this.lose(pages.at, 'a page whose size is none');
+      return Next.pageOver;
+    }
+    if (size === 0 && !isZero(slot.bytes, base + layout.data, base + Math.min(there, slot.size))) {
+      // No kernel hands out a page without records, unless it was never written.
+      this.lose(pages.at, 'a page that says it is empty, and is not');
+      return Next.pageOver;
+    }
     if (layout.data + size > slot.size) {
       this.lose(pages.at, `a page with ${size} bytes of records`);
       return Next.pageOver;
@@ -213,6 +225,11 @@ export class CpuCursor {
     this.timeLow = low;
     this.timeHigh = (top | high) >>> 0;
   }
+}
+
+function isZero(bytes: Uint8Array, from: number, to: number): boolean {
+  for (let at = from; at < to; at++) if (bytes[at] !== 0) return false;
+  return true;
 }
 
 /** True if the record of `a` comes before that of `b`. */

@@ -5,6 +5,7 @@ import { CpuCursor, type DamageReport } from './cpu-cursor.ts';
 import { CpuPages } from './cpu-pages.ts';
 import { MAX_CPUS, type TraceDat } from './description.ts';
 import { knownRecordHeader, pageLayout } from './ring-buffer-page.ts';
+import { tellUnclaimed } from './unclaimed.ts';
 
 /** What is read ahead or unpacked for all CPUs together. */
 const MAX_PIECES = 256 * 1024 * 1024;
@@ -40,6 +41,7 @@ export function openCursors(
     );
   }
   const stretches = usable(stretchesOf(trace), file, book);
+  tellUnclaimed(trace.buffers, book);
   const memory = stretches.reduce((sum, { pageSize }) => sum + pageSize, 0);
   if (memory > MAX_MEMORY) {
     throw new InputError(`${file.name}: pages of ${stretches.length} CPUs take ${memory} bytes`);

@@ -16,6 +16,8 @@ export interface BufferData {
   readonly pageSize: number;
   readonly packed: boolean;
   readonly cpus: readonly CpuData[];
+  /** Where in the file the data of all of them is; undefined if that is not told. */
+  readonly stored: { readonly start: number; readonly end: number } | undefined;
 }
 
 /** One format file, as text: parsed when the first record needs it. */

@@ -89,11 +89,14 @@ export function readVersion6(
     readClock(reader, options);
     described = reader.at;
   }
-  const buffers: BufferData[] = [buffer('', top, pageSize)];
+  // With instances, other things stand between the data.
+  const stored =
+    instances.length === 0 ? { start: described, end: reader.at + reader.left } : undefined;
+  const buffers: BufferData[] = [buffer('', top, pageSize, stored)];
   for (const instance of instances) {
     const there = open(instance.offset);
     if (typeOf(there) !== 'flyrecord') throw there.damage(`no data of buffer ${instance.name}`);
-    buffers.push(buffer(instance.name, cpuTable(there, cpus), pageSize));
+    buffers.push(buffer(instance.name, cpuTable(there, cpus), pageSize, undefined));
   }
   return {
     version: 6,
@@ -120,8 +123,13 @@ function cpuTable(reader: ByteReader, cpus: number): CpuData[] {
   return table;
 }
 
-function buffer(name: string, cpus: readonly CpuData[], pageSize: number): BufferData {
-  return { name, clock: undefined, pageSize, packed: false, cpus };
+function buffer(
+  name: string,
+  cpus: readonly CpuData[],
+  pageSize: number,
+  stored: BufferData['stored'],
+): BufferData {
+  return { name, clock: undefined, pageSize, packed: false, cpus, stored };
 }
 
 /** The content of trace_clock; early trace-cmd could write nonsense in its place. */

@@ -222,13 +222,16 @@ export class Version7 {
       cpus.push({ cpu: reader.u32(), offset: reader.size64(), size: reader.size64() });
     }
     let packed = false;
+    let stored: BufferData['stored'];
     if (this.sections.has(sectionAt)) {
-      packed = this.sections.at(sectionAt).packed;
+      const section = this.sections.at(sectionAt);
+      packed = section.packed;
+      stored = section;
       this.found.described += SECTION_HEADER;
     } else if (cpus.some(({ size }) => size > 0)) {
       throw reader.damage(`the data of buffer '${name}' should begin at byte ${sectionAt}`);
     }
-    return { name, clock, pageSize, packed, cpus };
+    return { name, clock, pageSize, packed, cpus, stored };
   }
 
   private damage(text: string, at: number): void {

@@ -34,7 +34,7 @@ export function recoverBuffer(
     if (end === undefined) break;
     at = Math.ceil(end / pageSize) * pageSize;
   }
-  return { name: '', clock: undefined, pageSize, packed: section.packed, cpus };
+  return { name: '', clock: undefined, pageSize, packed: section.packed, cpus, stored: undefined };
 }
 
 function dataSection(sections: Sections, from: number): Section | undefined {

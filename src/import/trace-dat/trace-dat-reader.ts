@@ -37,7 +37,7 @@ export class TraceDatReader implements RecordingFileReader, DamageReport {
   private pagesLeft = 0;
   private recordsLeft = 0;
   private starting = true;
-  /** The thread whose name `record` has; undefined: it must be given again. */
+  /** The thread whose name `record` has; undefined: none yet. */
   private named: number | undefined;
 
   constructor(context: ImportContext, file: RecordingFile) {
@@ -49,6 +49,7 @@ export class TraceDatReader implements RecordingFileReader, DamageReport {
     this.tracepoints = new Tracepoints(this.trace.formats, this.events, this.book);
     this.names = new TaskNames(this.trace.cmdlines);
     this.events.record.comm = this.names.bytes;
+    this.events.record.commStays = true;
     this.cursors = openCursors(file, this.trace, this, this.book);
   }
 
@@ -152,14 +153,11 @@ export class TraceDatReader implements RecordingFileReader, DamageReport {
     const { record } = events;
     const tid = view.getInt32(start + common.pid, true);
     if (tid !== this.named) {
-      // The name of a thread does not change: it is told when another thread's record was before.
       names.find(tid);
       record.commStart = names.start;
       record.commEnd = names.end;
       record.tid = tid < -1 ? -1 : tid;
       this.named = tid;
-    } else {
-      record.commEnd = record.commStart;
     }
     record.pcpu = cursor.cpu;
     record.time[0] = cursor.timeLow;
@@ -168,8 +166,6 @@ export class TraceDatReader implements RecordingFileReader, DamageReport {
     const type = view.getUint16(start + common.type, true);
     const entry = tracepoints.get(type, fileAt);
     events.take(entry, slot.bytes, start, end, fileAt);
-    // It may have named this thread otherwise.
-    if (entry.namesThreads) this.named = undefined;
   }
 
   private lost(cursor: CpuCursor): void {
@@ -192,8 +188,8 @@ export class TraceDatReader implements RecordingFileReader, DamageReport {
 }
 
 /** Ticks become ns; what does not fit 64 bits is cut, as the tool does. */
-function rescale(time: Uint32Array, { multiplier, shift }: TickScale): void {
-  const ticks = (BigInt(time[1]!) << 32n) | BigInt(time[0]!);
+function rescale(time: Int32Array, { multiplier, shift }: TickScale): void {
+  const ticks = (BigInt(time[1]! >>> 0) << 32n) | BigInt(time[0]! >>> 0);
   const ns = BigInt.asUintN(64, (ticks * multiplier) >> shift);
   time[0] = Number(ns & 0xffffffffn);
   time[1] = Number(ns >> 32n);

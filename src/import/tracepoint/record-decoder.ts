@@ -1,44 +1,32 @@
-import { type CompiledRule, Op } from '../compiled-rule.ts';
+import type { CompiledRule } from '../compiled-rule.ts';
+import { Op } from '../field-op.ts';
 import type { RawRecord } from '../raw-record.ts';
 import type { EventFormat, FormatField } from './event-format.ts';
 
-/** How a field is read. Numbers become u64 in halves; what is signed is extended. */
-const Read = {
-  u8: 0,
-  u16: 1,
-  u32: 2,
-  u64: 3,
-  s8: 4,
-  s16: 5,
-  s32: 6,
-  /** Characters in the record, up to NUL or the end of the field. */
-  text: 7,
-  /** Characters where the field's u32 says: from the beginning of the record, from the end of the field. */
-  dataLoc: 8,
-  relLoc: 9,
-} as const;
-type Read = (typeof Read)[keyof typeof Read];
+/** Bytes of a record that there must be to read a number of it: a word is read whatever the number's size. */
+const WORD = 4;
+/** Numbers a step takes in the program. */
+const STEP = 8;
 
-const UNSIGNED: Readonly<Record<number, Read>> = {
-  1: Read.u8,
-  2: Read.u16,
-  4: Read.u32,
-  8: Read.u64,
-};
-const SIGNED: Readonly<Record<number, Read>> = {
-  1: Read.s8,
-  2: Read.s16,
-  4: Read.s32,
-  8: Read.u64,
-};
+/** A number in the record: field `slot` of RawRecord becomes `size` bytes at `offset`. */
+interface NumberStep {
+  readonly slot: number;
+  readonly offset: number;
+  readonly size: number;
+  readonly signed: boolean;
+}
 
-/** One step of the program: field `slot` of RawRecord, at `offset`. */
-interface Step {
+/** Characters in the record. */
+interface TextStep {
   readonly slot: number;
   readonly offset: number;
   /** Bytes the record must have for it; of an array without a length, how far it begins. */
   readonly end: number;
-  readonly read: Read;
+  /**
+   * Where they are: up to NUL or the end of the field; or where the field's u32 says, counted from the beginning of the
+   * record or from the end of the field.
+   */
+  readonly location: FormatField['location'];
   /** Bytes of a fixed array, 0 to the end of the record. */
   readonly size: number;
 }
@@ -47,17 +35,16 @@ function isText(field: FormatField): boolean {
   return /\bchar\b/.test(field.type) && (field.array > 0 || field.size === 0);
 }
 
-function stepOf(field: FormatField, slot: number, wantsText: boolean): Step | undefined {
+function numberStep(field: FormatField, slot: number): NumberStep | undefined {
+  const { offset, size, location, array, signed } = field;
+  if (location !== 'here' || array > 0 || ![1, 2, 4, 8].includes(size)) return undefined;
+  return { slot, offset, size, signed };
+}
+
+function textStep(field: FormatField, slot: number): TextStep | undefined {
   const { offset, size, location } = field;
-  const step = { slot, offset, end: offset + size, size };
-  if (!wantsText) {
-    if (location !== 'here' || field.array > 0) return undefined;
-    const read = (field.signed ? SIGNED : UNSIGNED)[size];
-    return read === undefined ? undefined : { ...step, read };
-  }
-  if (location === 'here') return isText(field) ? { ...step, read: Read.text } : undefined;
-  if (size !== 4) return undefined;
-  return { ...step, read: location === 'data_loc' ? Read.dataLoc : Read.relLoc };
+  if (location === 'here' ? !isText(field) : size !== 4) return undefined;
+  return { slot, offset, end: offset + size, location, size };
 }
 
 /** The field of a mark that holds its text: the last one of characters. */
@@ -67,47 +54,74 @@ function markField(format: EventFormat): FormatField | undefined {
   );
 }
 
+/** Bytes a record must have for a number. */
+function needOf({ offset, size }: NumberStep): number {
+  return Math.max(WORD, offset + size);
+}
+
+/**
+ * How a number is got without asking for its size: a word is shifted up and down again and masked, and a second one,
+ * which is the first again where there is none, gives the high half. No word goes beyond the number's end, and none
+ * begins before the record.
+ */
+function program(steps: readonly NumberStep[]): Int32Array {
+  return Int32Array.from(
+    steps.flatMap(({ slot, offset, size, signed }) => {
+      if (size === 8) return [slot, offset, offset + WORD, 0, 0, -1, -1, 0];
+      const at = Math.max(0, offset + size - WORD);
+      const above = 32 - 8 * (offset + size - at);
+      const mask = signed || size === WORD ? -1 : 2 ** (8 * size) - 1;
+      return [slot, at, at, above, 32 - 8 * size, mask, 0, signed ? -1 : 0];
+    }),
+  );
+}
+
 /** Reads the fields one rule asks for out of the records of one tracepoint, by its format file. */
 export class RecordDecoder {
   /** The text of the record is the name of the event: it is in field 0. */
   readonly isMark: boolean;
-  /** A step in one number: slot | read << 5 | offset << 9. */
-  private readonly program: Int32Array;
-  /** By step, what is rarely asked. */
-  private readonly ends: Int32Array;
-  private readonly sizes: Int32Array;
-  /** Bytes a record must have to have all fields. */
+  private readonly numbers: readonly NumberStep[];
+  private readonly texts: readonly TextStep[];
+  /** For records that have all numbers: see program(). */
+  private readonly whole: Int32Array;
+  /** The fields these are, and the bytes a record must have to have them. */
+  private readonly present: number;
   private readonly need: number;
   private bytes: Uint8Array = new Uint8Array(0);
   private view = new DataView(this.bytes.buffer);
 
-  private constructor(steps: readonly Step[], isMark: boolean) {
+  private constructor(numbers: readonly NumberStep[], texts: readonly TextStep[], isMark: boolean) {
     this.isMark = isMark;
-    this.program = Int32Array.from(
-      steps,
-      ({ slot, offset, read }) => slot | (read << 5) | (offset << 9),
-    );
-    this.ends = Int32Array.from(steps, ({ end }) => end);
-    this.sizes = Int32Array.from(steps, ({ size }) => size);
-    this.need = steps.reduce((most, { end }) => Math.max(most, end), 0);
+    this.numbers = numbers;
+    this.texts = texts;
+    this.whole = program(numbers);
+    this.present = maskOf(numbers);
+    this.need = numbers.reduce((most, step) => Math.max(most, needOf(step)), 0);
   }
 
   /** The decoder for this tracepoint and rule; undefined if the rule needs nothing the format has. */
   static of(format: EventFormat, rule: CompiledRule): RecordDecoder | undefined {
     if (rule.rule.payloadIsName) {
       const field = markField(format);
-      const step = field && stepOf(field, 0, true);
-      return new RecordDecoder(step === undefined ? [] : [step], true);
+      const step = field && textStep(field, 0);
+      return new RecordDecoder([], step === undefined ? [] : [step], true);
     }
-    const steps: Step[] = [];
+    const numbers: NumberStep[] = [];
+    const texts: TextStep[] = [];
     rule.fields.forEach((name, slot) => {
       const op = rule.ops[slot]!;
-      if (op === Op.none) return;
       const field = format.fields.find((candidate) => candidate.name === name);
-      const step = field && stepOf(field, slot, op === Op.name);
-      if (step !== undefined) steps.push(step);
+      if (op === Op.none || field === undefined) return;
+      if (op === Op.name) {
+        const step = textStep(field, slot);
+        if (step !== undefined) texts.push(step);
+      } else {
+        const step = numberStep(field, slot);
+        if (step !== undefined) numbers.push(step);
+      }
     });
-    return steps.length === 0 ? undefined : new RecordDecoder(steps, false);
+    if (numbers.length + texts.length === 0) return undefined;
+    return new RecordDecoder(numbers, texts, false);
   }
 
   /** Fills `record` from bytes[start, end), common_type first. What is not in there is not present. */
@@ -117,70 +131,50 @@ export class RecordDecoder {
       this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     }
     record.bytes = bytes;
-    const { program, view } = this;
-    const { low, high } = record;
-    const length = end - start;
-    const whole = length >= this.need;
-    let present = 0;
-    for (let k = 0; k < program.length; k++) {
-      if (!whole && this.ends[k]! > length) continue;
-      const step = program[k]!;
-      const slot = step & 31;
-      const p = start + (step >> 9);
-      switch ((step >> 5) & 15) {
-        case Read.u64:
-          low[slot] = view.getUint32(p, true);
-          high[slot] = view.getUint32(p + 4, true);
-          break;
-        case Read.u32:
-          low[slot] = view.getUint32(p, true);
-          high[slot] = 0;
-          break;
-        case Read.s32: {
-          const value = view.getInt32(p, true);
-          low[slot] = value;
-          high[slot] = value >> 31;
-          break;
-        }
-        case Read.u8:
-          low[slot] = bytes[p]!;
-          high[slot] = 0;
-          break;
-        case Read.u16:
-          low[slot] = view.getUint16(p, true);
-          high[slot] = 0;
-          break;
-        case Read.s8: {
-          const value = view.getInt8(p);
-          low[slot] = value;
-          high[slot] = value >> 31;
-          break;
-        }
-        case Read.s16: {
-          const value = view.getInt16(p, true);
-          low[slot] = value;
-          high[slot] = value >> 31;
-          break;
-        }
-        default:
-          if (!this.text(k, p, start, end, record)) continue;
-      }
-      present |= 1 << slot;
+    let steps = this.whole;
+    let present = this.present;
+    if (end - start < this.need) {
+      const there = this.numbersWithin(end - start);
+      steps = program(there);
+      present = maskOf(there);
     }
-    record.present = present;
+    const { view } = this;
+    const { low, high } = record;
+    for (let k = 0; k < steps.length; k += STEP) {
+      const slot = steps[k]!;
+      const word = view.getInt32(start + steps[k + 1]!, true);
+      const other = view.getInt32(start + steps[k + 2]!, true);
+      const value = (word << steps[k + 3]!) >> steps[k + 4]!;
+      low[slot] = value & steps[k + 5]!;
+      high[slot] = (other & steps[k + 6]!) | ((value >> 31) & steps[k + 7]!);
+    }
+    record.present =
+      this.texts.length === 0 ? present : present | this.readTexts(start, end, record);
+  }
+
+  private numbersWithin(length: number): NumberStep[] {
+    return this.numbers.filter((step) => needOf(step) <= length);
+  }
+
+  /** Reads the fields of characters: which there are, bits as in RawRecord. */
+  private readTexts(start: number, end: number, record: RawRecord): number {
+    let present = 0;
+    for (const step of this.texts) {
+      if (this.text(step, start, end, record)) present |= 1 << step.slot;
+    }
+    return present;
   }
 
   /** A text field: from where to where it is; false if that is not within the record. */
-  private text(k: number, at: number, start: number, end: number, record: RawRecord): boolean {
+  private text(step: TextStep, start: number, end: number, record: RawRecord): boolean {
+    const { slot, size, location } = step;
+    if (start + step.end > end) return false;
     const { bytes } = this;
-    const slot = this.program[k]! & 31;
-    const read = (this.program[k]! >> 5) & 15;
-    const size = this.sizes[k]!;
-    let from = at;
-    let limit = size === 0 ? end : at + size;
-    if (read !== Read.text) {
-      const where = this.view.getUint32(at, true);
-      from = (read === Read.dataLoc ? start : at + 4) + (where & 0xffff);
+    let from = start + step.offset;
+    let limit = size === 0 ? end : from + size;
+    if (location !== 'here') {
+      const where = this.view.getUint32(from, true);
+      from = (location === 'data_loc' ? start : from + 4) + (where & 0xffff);
       limit = from + (where >>> 16);
       if (limit > end) return false;
     }
@@ -190,4 +184,8 @@ export class RecordDecoder {
     record.end[slot] = stop;
     return true;
   }
+}
+
+function maskOf(steps: readonly { readonly slot: number }[]): number {
+  return steps.reduce((mask, { slot }) => mask | (1 << slot), 0);
 }

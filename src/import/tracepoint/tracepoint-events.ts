@@ -1,6 +1,6 @@
 import type { TracepointRule } from '../../arch/tracepoints.ts';
-import { Op } from '../compiled-rule.ts';
-import { EventEntries, type EventEntry, OVERFLOW_NAME } from '../event-entries.ts';
+import type { CompiledRule } from '../compiled-rule.ts';
+import { EventEntries, EventEntry, OVERFLOW_NAME } from '../event-entries.ts';
 import { EventTaker } from '../event-taker.ts';
 import type { ImportContext } from '../importer.ts';
 import type { NoticeBook } from '../notices.ts';
@@ -10,12 +10,14 @@ import type { EventFormat } from './event-format.ts';
 import { RecordDecoder } from './record-decoder.ts';
 
 /** One tracepoint of a recording. */
-export interface TracepointEntry extends EventEntry {
-  readonly format: EventFormat;
+export class TracepointEntry extends EventEntry {
   /** undefined: the rule needs no field of it. */
   readonly decoder: RecordDecoder | undefined;
-  /** Its records may name threads (sched_switch). */
-  readonly namesThreads: boolean;
+
+  constructor(name: string, rule: CompiledRule | undefined, format: EventFormat) {
+    super(name, rule, 0);
+    this.decoder = rule === undefined ? undefined : RecordDecoder.of(format, rule);
+  }
 }
 
 /** The tracepoints of one binary recording: decodes their records by their format files and makes the events. */
@@ -49,12 +51,8 @@ export class TracepointEvents {
   define(format: EventFormat): TracepointEntry {
     const full = this.entries.full;
     if (full && this.overflow !== undefined) return this.overflow;
-    const entry = this.entries.add(full ? OVERFLOW_NAME : format.name, 0, (base) => ({
-      ...base,
-      format,
-      decoder: base.rule === undefined ? undefined : RecordDecoder.of(format, base.rule),
-      namesThreads: base.rule?.ops.includes(Op.name) ?? false,
-    }));
+    const name = full ? OVERFLOW_NAME : format.name;
+    const entry = this.entries.add(name, (rule) => new TracepointEntry(name, rule, format));
     if (full) this.overflow = entry;
     return entry;
   }

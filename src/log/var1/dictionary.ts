@@ -1,3 +1,5 @@
+import { CHUNK_EVENTS } from '../../domain/event-chunk.ts';
+
 /**
  * A column with at most 256 different values: the values once, then an index of 1, 2, 4 or 8 bits per event, lowest bits
  * first.
@@ -14,7 +16,10 @@ export function packedBytes(count: number, bits: number): number {
   return Math.ceil((count * bits) / 8);
 }
 
-/** Packs `count` indices (what lies behind them in the array must be 0); returns the position after it. */
+/** Room for the indices of a segment, and to pack and unpack whole bytes of them. */
+export const MAX_INDEX_BYTES: number = CHUNK_EVENTS + 8;
+
+/** Packs `count` indices, of which there is room for 8 more; returns the position after it. */
 export function packIndices(
   out: Uint8Array,
   at: number,
@@ -23,24 +28,30 @@ export function packIndices(
   bits: number,
 ): number {
   const end = at + packedBytes(count, bits);
-  let i = 0;
-  if (bits === 8) {
-    for (let p = at; p < end; p++) out[p] = indices[i++]!;
-  } else if (bits === 4) {
-    for (let p = at; p < end; p++, i += 2) out[p] = indices[i]! | (indices[i + 1]! << 4);
-  } else if (bits === 2) {
-    for (let p = at; p < end; p++, i += 4) {
-      out[p] =
-        indices[i]! | (indices[i + 1]! << 2) | (indices[i + 2]! << 4) | (indices[i + 3]! << 6);
-    }
-  } else {
-    for (let p = at; p < end; p++, i += 8) {
-      let byte = 0;
-      for (let k = 0; k < 8; k++) byte |= indices[i + k]! << k;
-      out[p] = byte;
-    }
-  }
+  indices.fill(0, count, count + 8);
+  if (bits === 8) out.set(indices.subarray(0, count), at);
+  else if (bits === 4) packFours(out, at, end, indices);
+  else if (bits === 2) packTwos(out, at, end, indices);
+  else packOnes(out, at, end, indices);
   return end;
+}
+
+function packFours(out: Uint8Array, at: number, end: number, indices: Uint8Array): void {
+  for (let p = at, i = 0; p < end; p++, i += 2) out[p] = indices[i]! | (indices[i + 1]! << 4);
+}
+
+function packTwos(out: Uint8Array, at: number, end: number, indices: Uint8Array): void {
+  for (let p = at, i = 0; p < end; p++, i += 4) {
+    out[p] = indices[i]! | (indices[i + 1]! << 2) | (indices[i + 2]! << 4) | (indices[i + 3]! << 6);
+  }
+}
+
+function packOnes(out: Uint8Array, at: number, end: number, indices: Uint8Array): void {
+  for (let p = at, i = 0; p < end; p++) {
+    let byte = 0;
+    for (let k = 0; k < 8; k++) byte |= indices[i++]! << k;
+    out[p] = byte;
+  }
 }
 
 /**

@@ -1,7 +1,9 @@
 import { CHUNK_EVENTS } from '../../domain/event-chunk.ts';
+import { isConstant } from './constant.ts';
 import {
   DICTIONARY_LIMIT,
   indexBits,
+  MAX_INDEX_BYTES,
   packedBytes,
   packIndices,
   unpackIndices,
@@ -14,7 +16,7 @@ import { readInts, VARINT_BYTES, writeInt, writeInts } from './varint.ts';
 const values = new Int32Array(CHUNK_EVENTS);
 const gathered = new Int32Array(CHUNK_EVENTS);
 const entries = new Int32Array(DICTIONARY_LIMIT);
-const indices = new Uint8Array(CHUNK_EVENTS + 8);
+const indices = new Uint8Array(MAX_INDEX_BYTES);
 const buckets = new Int16Array(1024);
 
 export type IntColumn =
@@ -35,60 +37,75 @@ export function encodeInts(
   selection: KindSelection | undefined,
   kinds: Uint8Array,
 ): number {
-  values.set(total === column.length ? column : column.subarray(0, total));
-  if (none !== 0) for (let i = 0; i < total; i++) values[i]! -= none;
-  let p = at;
+  const given = total === column.length ? column : column.subarray(0, total);
   // Most columns of a segment are constant, so that is asked first.
-  const first = total === 0 ? 0 : values[0]!;
-  if (allAre(first, total)) {
-    out[p++] = first === 0 ? Mode.none : Mode.constant;
-    return first === 0 ? p : writeInt(out, p, first);
+  if (isConstant(given)) {
+    const first = total === 0 ? 0 : (given[0]! - none) | 0;
+    out[at] = first === 0 ? Mode.none : Mode.constant;
+    return first === 0 ? at + 1 : writeInt(out, at + 1, first);
   }
-  if (selection !== undefined) {
-    const chosen = selection.chosen;
-    chosen.fill(0);
-    for (let i = 0; i < total; i++) if (values[i] !== 0) chosen[kinds[i]!] = 1;
-  }
-  const headAt = p++;
+  values.set(given);
+  let p = at + 1;
   let head = 0;
   let source = values;
   let count = total;
-  if (selection !== undefined && !selection.coversAll()) {
-    head = BY_KIND;
-    p = selection.writeMask(out, p);
-    const picked = selection.select();
-    count = picked.count;
-    for (let j = 0; j < count; j++) gathered[j] = values[picked.positions[j]!]!;
-    source = gathered;
+  if (selection !== undefined) {
+    selection.chosen.fill(0);
+    chooseKinds(selection.chosen, kinds, none, total);
+    if (!selection.coversAll()) {
+      head = BY_KIND;
+      p = selection.writeMask(out, p);
+      const picked = selection.select();
+      count = picked.count;
+      gather(picked.positions, count);
+      source = gathered;
+    }
   }
   const size = buildDictionary(source, count);
   if (size === 1) {
-    out[headAt] = head | Mode.constant;
-    return writeInt(out, p, source[0]!);
+    out[at] = head | Mode.constant;
+    return writeInt(out, p, source[0]! - none);
   }
-  if (size > 0 && dictionaryBytes(size, count) <= plainBytes(source, count, size)) {
-    out[headAt] = head | Mode.dictionary;
+  subtract(entries, none, size);
+  // A dictionary of up to 16 entries is never worse than one byte per value.
+  const isSmall = size > 0 && size <= 16 && count >= 256;
+  if (!isSmall) subtract(source, none, count);
+  if (isSmall || (size > 0 && dictionaryBytes(size, count) <= plainSum(source, count))) {
+    out[at] = head | Mode.dictionary;
     out[p++] = size - 1;
     p = writeInts(out, p, entries, size);
-    indices.fill(0, count, count + 8);
     return packIndices(out, p, indices, count, indexBits(size));
   }
-  out[headAt] = head | Mode.plain;
+  out[at] = head | Mode.plain;
   return writeInts(out, p, source, count);
 }
 
-function allAre(value: number, total: number): boolean {
-  let i = 0;
-  while (i < total && values[i] === value) i++;
-  return i === total;
+function subtract(from: Int32Array, none: number, count: number): void {
+  if (none === 0) return;
+  for (let i = 0; i < count; i++) from[i]! -= none;
+}
+
+/** Marks the kinds of events whose value is not `none`. */
+function chooseKinds(chosen: Uint8Array, kinds: Uint8Array, none: number, total: number): void {
+  for (let i = 0; i < total; i++) if (values[i] !== none) chosen[kinds[i]!] = 1;
+}
+
+function gather(positions: Uint16Array, count: number): void {
+  for (let j = 0; j < count; j++) gathered[j] = values[positions[j]!]!;
 }
 
 /** Fills `entries` and `indices`; the number of different values, 0 if they are more than DICTIONARY_LIMIT. */
 function buildDictionary(source: Int32Array, count: number): number {
   buckets.fill(-1);
   let size = 0;
+  let last = -1;
+  let lastIndex = 0;
   for (let i = 0; i < count; i++) {
     const v = source[i]!;
+    if (v === last && size > 0) {
+      indices[i] = lastIndex;
+      continue;
+    }
     let slot = Math.imul(v, 0x9e3779b1) >>> 22;
     let index = buckets[slot]!;
     while (index >= 0 && entries[index] !== v) {
@@ -102,6 +119,8 @@ function buildDictionary(source: Int32Array, count: number): number {
       buckets[slot] = index;
     }
     indices[i] = index;
+    last = v;
+    lastIndex = index;
   }
   return size;
 }
@@ -110,11 +129,7 @@ function dictionaryBytes(size: number, count: number): number {
   return plainSum(entries, size) + 1 + packedBytes(count, indexBits(size));
 }
 
-/** Bytes as plain varints; a dictionary of up to 16 entries is never worse than one byte per value. */
-function plainBytes(source: Int32Array, count: number, size: number): number {
-  return size <= 16 && count >= 256 ? Number.POSITIVE_INFINITY : plainSum(source, count);
-}
-
+/** Bytes as plain varints. */
 function plainSum(source: Int32Array, count: number): number {
   let sum = 0;
   for (let i = 0; i < count; i++) sum += VARINT_BYTES[32 - Math.clz32(source[i]!)]!;

@@ -1,5 +1,11 @@
 import { CHUNK_EVENTS } from '../../domain/event-chunk.ts';
-import { DICTIONARY_LIMIT, indexBits, packedBytes, unpackIndices } from './dictionary.ts';
+import {
+  DICTIONARY_LIMIT,
+  indexBits,
+  MAX_INDEX_BYTES,
+  packedBytes,
+  unpackIndices,
+} from './dictionary.ts';
 import type { KindSelection } from './kinds.ts';
 import { BY_KIND, CONTEXTS, CodecError, HIGH, halves, LOW, Mode } from './layout.ts';
 import { readInts, readLongs } from './varint.ts';
@@ -9,7 +15,7 @@ const restLows = new Uint32Array(CHUNK_EVENTS);
 const restHighs = new Uint32Array(CHUNK_EVENTS);
 const entryLows = new Uint32Array(DICTIONARY_LIMIT);
 const entryHighs = new Uint32Array(DICTIONARY_LIMIT);
-const indices = new Uint8Array(CHUNK_EVENTS + 8);
+const indices = new Uint8Array(MAX_INDEX_BYTES);
 /** The last value of each context. */
 const lastLows = new Uint32Array(CONTEXTS);
 const lastHighs = new Uint32Array(CONTEXTS);

@@ -11,7 +11,7 @@ export const VARINT_BYTES: Uint8Array = Uint8Array.from({ length: 65 }, (_, bits
   Math.max(1, Math.ceil(bits / 7)),
 );
 
-/** Bytes the varint of a 64-bit number takes. */
+/** Bytes the varint of a 64-bit number takes; halves may be signed. */
 export function longBytes(lo: number, hi: number): number {
   return VARINT_BYTES[hi === 0 ? 32 - Math.clz32(lo) : 64 - Math.clz32(hi)]!;
 }
@@ -32,8 +32,8 @@ export function writeInt(out: Uint8Array, at: number, value: number): number {
 export function writeInts(out: Uint8Array, at: number, values: Int32Array, count: number): number {
   let p = at;
   for (let i = 0; i < count; i++) {
-    let v = values[i]! >>> 0;
-    while (v >= 128) {
+    let v = values[i]!;
+    while ((v & ~127) !== 0) {
       out[p++] = v | 128;
       v >>>= 7;
     }
@@ -42,12 +42,12 @@ export function writeInts(out: Uint8Array, at: number, values: Int32Array, count
   return p;
 }
 
-/** Writes `count` u64s given as halves. */
+/** Writes `count` u64s given as signed halves. */
 export function writeLongs(
   out: Uint8Array,
   at: number,
-  lows: Uint32Array,
-  highs: Uint32Array,
+  lows: Int32Array,
+  highs: Int32Array,
   count: number,
 ): number {
   let p = at;
@@ -56,10 +56,10 @@ export function writeLongs(
     let hi = highs[i]!;
     while (hi !== 0) {
       out[p++] = lo | 128;
-      lo = ((lo >>> 7) | (hi << 25)) >>> 0;
+      lo = (lo >>> 7) | (hi << 25);
       hi >>>= 7;
     }
-    while (lo >= 128) {
+    while ((lo & ~127) !== 0) {
       out[p++] = lo | 128;
       lo >>>= 7;
     }

@@ -277,6 +277,8 @@ describe('perf.data', () => {
 });
 
 describe('compressed perf.data', () => {
+  const packedFile = (packed: readonly Uint8Array[], most = 1 << 20): Uint8Array =>
+    fileOf(packed, { compressedMost: most });
   const records = [comm(11, 'CPU 0/KVM'), entry(5, 1n), tick(6), entry(7, 2n)];
   const data = joined(...records);
 
@@ -285,7 +287,7 @@ describe('compressed perf.data', () => {
     for (let at = 0; at < data.length; at += length) pieces.push(data.subarray(at, at + length));
     const packed = stored(pieces).map((bytes) => record(81, bytes));
     const plain = await importText(fileOf(records));
-    const { events } = await importText(fileOf([...packed, tick(9)], { compressedMost: 4096 }));
+    const { events } = await importText(packedFile([...packed, tick(9)], 4096));
     expect(events.slice(0, 3)).toEqual(plain.events);
     expect(events[3]?.time).toBe(9n);
     const pipe = await importText(perfPipe(spec(packed)));
@@ -302,7 +304,7 @@ describe('compressed perf.data', () => {
         new Writer().u64(bytes.length).bytes(bytes).bytes(new Uint8Array(pad)).take(),
       );
     };
-    expect((await importText(fileOf([padded(first!), padded(second!)]))).events).toEqual(
+    expect((await importText(packedFile([padded(first!), padded(second!)]))).events).toEqual(
       plain.events,
     );
   });
@@ -348,7 +350,7 @@ describe('compressed perf.data', () => {
         whole,
       );
       const { events, report } = await importText(
-        fileOf([record(81, blocks[0]!), cut, record(81, blocks[3]!)]),
+        packedFile([record(81, blocks[0]!), cut, record(81, blocks[3]!)]),
       );
       expect(events).toEqual(plain.events);
       expect(codes(report)).not.toContain('damaged-at');
@@ -360,21 +362,29 @@ describe('compressed perf.data', () => {
     const broken = Uint8Array.from(second!);
     broken[0] = 7;
     const { events, report } = await importText(
-      fileOf([record(81, first!), record(81, broken), tick(9)]),
+      packedFile([record(81, first!), record(81, broken), tick(9)]),
     );
     expect(events).toHaveLength(2);
     expect(codes(report)).toContain('damaged-at');
-    const both = await importText(fileOf([record(81, joined(first!, broken)), tick(9)]));
+    const both = await importText(packedFile([record(81, joined(first!, broken)), tick(9)]));
     expect(both.events).toEqual(events);
+  });
+
+  it('takes no compressed record if the header says that there is none', async () => {
+    const [packed] = stored([data]);
+    const { events, report } = await importText(fileOf([tick(1), record(81, packed!), tick(9)]));
+    expect(events).toHaveLength(1);
+    expect(report.notices).toMatchObject([
+      { code: 'damaged-at', text: expect.stringContaining('the header says nothing') },
+      { code: 'unmapped-event' },
+    ]);
   });
 
   it('refuses a record that becomes more than a buffer', async () => {
     // A block that is 128 KiB of one byte.
     const bomb = new Writer().bytes(stored([new Uint8Array(0)])[0]!);
     for (let n = 0; n < 100; n++) bomb.u8(2, 0, 16, 0);
-    const { events, report } = await importText(
-      fileOf([tick(1), record(81, bomb.take())], { compressedMost: 1 << 20 }),
-    );
+    const { events, report } = await importText(packedFile([tick(1), record(81, bomb.take())]));
     expect(events).toHaveLength(1);
     expect(report.notices).toContainEqual(
       expect.objectContaining({

@@ -35,7 +35,7 @@ describe('TimeQueue', () => {
   ])('puts %s times into order, stably', (_, time) => {
     for (let seed = 1; seed <= 20; seed++) {
       const r = random(seed);
-      const queue = new TimeQueue();
+      const queue = new TimeQueue('recording');
       const times = Array.from({ length: 2000 }, (_, n) => time(n, r));
       times.forEach((t, address) => {
         queue.push(t, 3, address);
@@ -46,7 +46,7 @@ describe('TimeQueue', () => {
   });
 
   it('compares both halves of a time', () => {
-    const queue = new TimeQueue();
+    const queue = new TimeQueue('recording');
     queue.push(1, 2, 0);
     queue.push(0xffffffff, 1, 1);
     queue.push(5, 0, 2);
@@ -56,7 +56,7 @@ describe('TimeQueue', () => {
 
   it('keeps what is later than the limit, in order with what comes after', () => {
     const r = random(5);
-    const queue = new TimeQueue();
+    const queue = new TimeQueue('recording');
     const times: number[] = [];
     const taken: number[] = [];
     const expected: number[] = [];
@@ -80,7 +80,7 @@ describe('TimeQueue', () => {
   });
 
   it('sorts more than it holds in memory', () => {
-    const queue = new TimeQueue();
+    const queue = new TimeQueue('recording');
     const total = 2_300_000;
     const r = random(9);
     const times = new Uint32Array(total);

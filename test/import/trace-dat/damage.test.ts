@@ -98,6 +98,51 @@ describe('a damaged trace.dat', () => {
     expect(problems(report)).toEqual(['error damaged-data']);
   });
 
+  it('with pages that lie about their size says which', async () => {
+    const pages = [page(START, [record(0, readMsr(1))]), page(START + 9n, [record(0, readMsr(2))])];
+    const commit = (value: bigint): Uint8Array => {
+      const bytes = pages[0]!.slice();
+      new DataView(bytes.buffer).setBigUint64(8, value, true);
+      return bytes;
+    };
+    const size = new DataView(pages[0]!.buffer).getBigUint64(8, true);
+    for (const [value, what] of [
+      [0n, 'a page that says it is empty, and is not'],
+      [1n, 'a record reaches beyond its page'],
+      [size + (1n << 32n), 'a page whose size is none'],
+      [size + (1n << 28n), 'a page whose size is none'],
+    ] as const) {
+      const { events, report } = await read([{ cpu: 0, pages: [commit(value), pages[1]!] }]);
+      expect(events.filter(({ kind }) => kind !== EventKind.lost)).toHaveLength(1);
+      expect(problems(report)).toEqual(['error damaged-data']);
+      expect(report.notices[0]!.text).toContain(what);
+    }
+    const { report } = await read([{ cpu: 0, pages: [page(START, []), pages[1]!] }]);
+    expect(problems(report)).toEqual([]);
+  });
+
+  it.each([
+    ['version 6', { version: 6 }],
+    ['version 7', {}],
+    ['version 7, zstd', { codec: 'zstd' }],
+  ] as const)('%s, with data of no CPU says where it is', async (_, more) => {
+    const three = cpus(3, 2).map((cpu) => (cpu.cpu === 1 ? { ...cpu, pages: [] } : cpu));
+    expect(problems((await read(three, more)).report)).toEqual([]);
+    for (const cpu of [1, 2]) {
+      const bytes = build(recording(cpus(3, 2), more));
+      const view = new DataView(bytes.buffer);
+      // The sizes of the CPUs stand behind the clock (7), or as pairs behind `flyrecord` (6).
+      const version6 = 'version' in more;
+      const text = Buffer.from(bytes).lastIndexOf(version6 ? 'flyrecord\0' : 'mono\0');
+      const at = version6 ? text + 10 + 16 * cpu + 8 : text + 5 + 4 + 4 + 20 * cpu + 12;
+      expect(view.getBigUint64(at, true)).toBeGreaterThan(0n);
+      view.setBigUint64(at, 0n, true);
+      const { events, report } = await readBytes(bytes);
+      expect(events).toHaveLength(8);
+      expect(problems(report)).toEqual(['warning unclaimed-data']);
+    }
+  });
+
   it('with the same data for two CPUs takes it once', async () => {
     const bytes = build(recording(cpus(2, 1)));
     // Behind the clock: page size, number of CPUs, the entry of CPU 0, that of CPU 1.
@@ -107,7 +152,7 @@ describe('a damaged trace.dat', () => {
     view.setBigUint64(at + 4, view.getBigUint64(at + 4, true) - 4096n, true);
     const { events, report } = await readBytes(bytes);
     expect(events.map(({ pcpu }) => pcpu)).toEqual([0, 0]);
-    expect(problems(report)).toEqual(['error damaged-data']);
+    expect(problems(report)).toEqual(['error damaged-data', 'warning unclaimed-data']);
     expect(report.notices.find(({ code }) => code === 'damaged-data')!.text).toBe(
       'CPU 1: its data is that of another CPU',
     );

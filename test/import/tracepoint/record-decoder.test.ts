@@ -30,7 +30,7 @@ function decoder(
 }
 
 function u64(record: RawRecord, slot: number): bigint {
-  return (BigInt(record.high[slot]!) << 32n) | BigInt(record.low[slot]!);
+  return (BigInt(record.high[slot]! >>> 0) << 32n) | BigInt(record.low[slot]! >>> 0);
 }
 
 describe('fields by the format file', () => {
