@@ -86,3 +86,44 @@ export function x86EventName(event: number, vendor: 'intel' | 'amd'): string | u
 export function x86EventLabel(event: number, vendor: 'intel' | 'amd'): string {
   return x86EventName(event, vendor) ?? `0x${event.toString(16)}`;
 }
+
+/** perf's other names of some events (perf-list(1)). */
+const ALIASES: ReadonlyMap<string, string> = new Map([
+  ['cpu-cycles', 'cycles'],
+  ['branch-instructions', 'branches'],
+  ['idle-cycles-frontend', 'stalled-cycles-frontend'],
+  ['idle-cycles-backend', 'stalled-cycles-backend'],
+]);
+
+const BY_NAME = {
+  intel: new Map([...NAMES.intel].map(([event, name]) => [name, event])),
+  amd: new Map([...NAMES.amd].map(([event, name]) => [name, event])),
+} as const;
+
+/** Select, unit mask and AMD's high select bits of a selector or of a raw perf config. */
+export function x86EventOf(selector: bigint): number {
+  return Number(selector & 0xf_0000_ffffn);
+}
+
+/**
+ * Number of an event as people type it or perf prints it: `instructions`, `r1c2`, `0x1c2`, `cpu/event=0xc2,umask=1/`.
+ * Modifiers must be cut off before. Undefined if it is none of this vendor's.
+ */
+export function x86EventByName(text: string, vendor: 'intel' | 'amd'): number | undefined {
+  const raw = /^(?:0x|r)([0-9a-f]{1,16})$/i.exec(text)?.[1];
+  if (raw !== undefined) return x86EventOf(BigInt(`0x${raw}`));
+  const fields = /^cpu\/event=0x([0-9a-f]{1,3})(?:,umask=0x([0-9a-f]{1,2}))?\/$/i.exec(text);
+  if (fields !== null) {
+    const select = Number.parseInt(fields[1]!, 16);
+    const umask = Number.parseInt(fields[2] ?? '0', 16);
+    return (select & 0xff) + umask * 0x100 + (select >> 8) * 2 ** 32;
+  }
+  const name = /^cpu\/([^/=]+)\/$/.exec(text)?.[1] ?? text;
+  const lower = name.toLowerCase();
+  return BY_NAME[vendor].get(ALIASES.get(lower) ?? lower);
+}
+
+/** Every name an event can be asked for by. */
+export function x86EventNames(vendor: 'intel' | 'amd'): readonly string[] {
+  return [...BY_NAME[vendor].keys(), ...ALIASES.keys()];
+}

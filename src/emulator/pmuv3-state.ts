@@ -1,4 +1,7 @@
 import { COUNTER_INDICES } from '../arch/arm64-bits.ts';
+import { StateBuffer } from './state-buffer.ts';
+
+export { Backing, Gate } from './state-buffer.ts';
 
 /** Layout version of Pmuv3 snapshots: raise it with every change of this file or of a number stored in it. */
 export const PMUV3_STATE_VERSION = 2;
@@ -11,11 +14,6 @@ export const SLOTS = 6;
 export const COUNTER_ITEM = SLOTS;
 export const TYPE_ITEM = SLOTS + COUNTER_INDICES;
 export const ITEMS = SLOTS + 2 * COUNTER_INDICES;
-
-/** Whether a counter has a backing event. */
-export const Backing = { none: 0, live: 1, maybe: 2 } as const;
-/** Whether that event is enabled. */
-export const Gate = { off: 0, on: 1, maybe: 2 } as const;
 
 /**
  * Bits of `attrFlags`: what the live event was created with; `open`: the exclude bits were not known; `hardware`,
@@ -49,8 +47,7 @@ export const LEVEL_UNKNOWN = 2;
  * of unknown bits (an unknown bit is 0 in the value); every counter base an interval [base, base + baseSpan] modulo the
  * counter's width, baseSpan = U64_MAX meaning unknown.
  */
-export class Pmuv3State {
-  readonly buffer: ArrayBuffer;
+export class Pmuv3State extends StateBuffer {
   readonly base: BigUint64Array;
   readonly baseSpan: BigUint64Array;
   /** Sample period of the live event; valid where `periodKnown`. */
@@ -73,57 +70,27 @@ export class Pmuv3State {
   readonly attrFlags: Uint8Array;
   readonly reason: Uint8Array;
   readonly misc: Uint8Array;
-  /** Sequence number of the event being applied: what `since` is set to. Not part of a snapshot. */
-  seq = -1;
 
   constructor() {
     const n = COUNTER_INDICES;
-    const layout = [6 * 8 * n, 8 * ITEMS, 4 * (2 * SLOTS + 3 * n), 4 * n, ITEMS, MISC];
-    this.buffer = new ArrayBuffer(layout.reduce((sum, size) => sum + size, 0));
-    let offset = 0;
-    const take = (bytes: number): [ArrayBuffer, number, number] => {
-      offset += bytes;
-      return [this.buffer, offset - bytes, bytes];
-    };
-    const u64 = (length: number): BigUint64Array => {
-      const [buffer, start] = take(8 * length);
-      return new BigUint64Array(buffer, start, length);
-    };
-    const u32 = (length: number): Uint32Array => {
-      const [buffer, start] = take(4 * length);
-      return new Uint32Array(buffer, start, length);
-    };
-    const u8 = (length: number): Uint8Array => new Uint8Array(...take(length));
-    this.base = u64(n);
-    this.baseSpan = u64(n);
-    this.period = u64(n);
-    this.counted = u64(n);
-    this.countedSpan = u64(n);
-    this.armed = u64(n);
-    const [buffer, start] = take(8 * ITEMS);
-    this.since = new Float64Array(buffer, start, ITEMS);
-    this.value = u32(SLOTS);
-    this.unknown = u32(SLOTS);
-    this.type = u32(n);
-    this.typeUnknown = u32(n);
-    const config = u32(n);
-    this.config = new Int32Array(this.buffer, config.byteOffset, n);
-    this.backing = u8(n);
-    this.gate = u8(n);
-    this.periodKnown = u8(n);
-    this.attrFlags = u8(n);
-    this.reason = u8(ITEMS);
-    this.misc = u8(MISC);
-  }
-
-  snapshot(): Uint8Array {
-    return new Uint8Array(this.buffer.slice(0));
-  }
-
-  /** Takes a snapshot back; false (and no change) if it is not of this size. */
-  restore(bytes: Uint8Array): boolean {
-    if (bytes.byteLength !== this.buffer.byteLength) return false;
-    new Uint8Array(this.buffer).set(bytes);
-    return true;
+    super(8 * (6 * n + ITEMS) + 4 * (2 * SLOTS + 3 * n) + 4 * n + ITEMS + MISC);
+    this.base = this.u64(n);
+    this.baseSpan = this.u64(n);
+    this.period = this.u64(n);
+    this.counted = this.u64(n);
+    this.countedSpan = this.u64(n);
+    this.armed = this.u64(n);
+    this.since = this.f64(ITEMS);
+    this.value = this.u32(SLOTS);
+    this.unknown = this.u32(SLOTS);
+    this.type = this.u32(n);
+    this.typeUnknown = this.u32(n);
+    this.config = this.i32(n);
+    this.backing = this.u8(n);
+    this.gate = this.u8(n);
+    this.periodKnown = this.u8(n);
+    this.attrFlags = this.u8(n);
+    this.reason = this.u8(ITEMS);
+    this.misc = this.u8(MISC);
   }
 }

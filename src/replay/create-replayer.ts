@@ -1,5 +1,6 @@
 import { Arm64Replayer } from './arm64/arm64-replayer.ts';
-import type { ReplayConfig, Replayer } from './replayer.ts';
+import type { ReplayConfig } from './replay-config.ts';
+import type { Replayer } from './replayer.ts';
 import { X86Replayer } from './x86/x86-replayer.ts';
 
 /** The replayer for a configuration's architecture, at the start of the log. */

@@ -2,182 +2,33 @@ import type { PerfEventAttr } from '../domain/log-facts.ts';
 import { U64_MAX } from '../domain/u64.ts';
 import type { BackingAttr, HostPerf } from '../emulator/host-perf.ts';
 import type { FieldVisitor } from './fields.ts';
-import { type RecordedCreation, RecordedCreations } from './recorded-creations.ts';
+import { type EventCeiling, RecordedCounts } from './recorded-counts.ts';
+import type { RecordedCreation } from './recorded-creations.ts';
+import { Backing, PerfEventState, STATE_UNKNOWN } from './recorded-event-tables.ts';
 
-/** What is known of the life of a counter's backing event. */
-export const Backing = { none: 0, live: 1, unknown: 2 } as const;
-
-/** perf_event states as the kernel numbers them (semantics F.1). */
-export const PerfEventState = { error: -2, off: -1, inactive: 0, active: 1 } as const;
-/** No record told the state. */
-export const STATE_UNKNOWN = 127;
+export type { EventCeiling } from './recorded-counts.ts';
+export { Backing, PerfEventState, STATE_UNKNOWN } from './recorded-event-tables.ts';
 
 /** Bits of attr flags (PerfEventAttr.attrFlags). */
 const ATTR_DISABLED = 1n;
 const ATTR_EXCLUDE_USER = 1n << 4n;
 const ATTR_EXCLUDE_KERNEL = 1n << 5n;
 
-/** The most events of a config in one nanosecond of guest time; undefined: not known which. */
-export type EventCeiling = (config: number | undefined) => number;
-
-/** A u64 table by counter. */
-type U64s = BigUint64Array;
-
-const sub = (a: bigint, b: bigint): bigint => BigInt.asUintN(64, a - b);
-
 /**
  * The backing perf events of one vCPU as the recording shows them: the answers to what the emulated vPMU asks of host
- * perf. A count is an interval: exact at a record that carries it, widening by what the vCPU can have counted since in
- * guest mode, narrowed again by the next record.
- *
- * Two kinds of counts are kept apart. The *relative* one starts where the emulator says (creation, or the moment a
- * guest-visible value was proved); the *absolute* one is perf's own, what records carry. `offset` is their difference.
+ * perf, and what records say became of the events.
  */
-export class RecordedPerf implements HostPerf {
-  /** Counters there can be; a counter's number is its index in every table. */
-  readonly size: number;
-  /** All state in one buffer, so that a checkpoint is one copy. */
-  readonly buffer: ArrayBuffer;
-  /** Address of the backing event, 0 not known. */
-  readonly pointer: U64s;
-  protected readonly pointerHalves: Uint32Array;
-  /** Events created since, not yet asked for by the emulator: their access is still open. */
-  protected readonly creations: RecordedCreations;
-  protected readonly relLow: U64s;
-  protected readonly relSpan: U64s;
-  protected readonly offLow: U64s;
-  protected readonly offSpan: U64s;
-  private readonly offSpanHalves: Uint32Array;
-  /** The last recorded absolute count and the guest residency at that record, −1 none of the present event. */
-  protected readonly lastExact: U64s;
-  protected readonly exactAt: Float64Array;
-  /** Cumulative guest residency (ns) up to which growth is already in relSpan. */
-  protected readonly settled: Float64Array;
-  /** Seq of the record the count rests on, 0 none, and the guest residency (ns) at that record. */
-  readonly evidence: Float64Array;
-  readonly evidenceResidency: Float64Array;
-  /** Seq of the last failed placement since the last enable, 0 none. */
-  readonly placementFailed: Float64Array;
-  /** Seq of the event-create record. */
-  readonly createdAt: Float64Array;
-  /** Event number asked of perf, −1 not known. */
-  readonly config: Float64Array;
-  /** How often the relative count began anew for the same event: two of them compare only with the same number here. */
-  readonly origins: Int32Array;
-  /** Changes whenever the relative count begins anew, whatever the reason: another event, a rebase, a doubt. */
-  readonly generation: Int32Array;
-  /** Backing.* */
-  readonly life: Uint8Array;
-  /** KVM asked for it to run: 0 no, 1 yes, 2 not known. */
-  readonly wanted: Uint8Array;
-  /** Last recorded perf_event state, STATE_UNKNOWN if none since the last change. */
-  readonly state: Int8Array;
-  /** 1: a release was recorded that the emulator has not asked for yet. */
-  protected readonly releasedEarly: Uint8Array;
-
-  /** Attr id, sample period of the creation that was not the predicted one. */
-  protected readonly recordedAttr: Int32Array;
-  protected readonly recordedPeriod: U64s;
-  /** 1: the recorded creation was not the predicted one. */
-  protected readonly mismatch: Uint8Array;
-  private readonly ceilingPerNs: EventCeiling;
-  private readonly scratch = new BigUint64Array(1);
-  private readonly scratchHalves = new Uint32Array(this.scratch.buffer);
-  /** Where a subclass's part of the buffer begins. */
-  protected readonly extraAt: number;
-
-  /** Set by the owner before each use. */
-  seq = 0;
-  residency = 0;
+export class RecordedPerf extends RecordedCounts implements HostPerf {
   /** True while every creation is surely recorded: then one that is not recorded did not happen as predicted. */
   expectCreates = false;
-  /** Predicted calls that no record fits, or records that no prediction fits. */
-  deviations = 0;
   /** Recorded creations whose config and period equal the predicted ones, and those that do not. */
   createsConfirmed = 0;
   createsContradicted = 0;
 
   /** `size` counters; `ceilingPerNs` bounds how fast an event can count; `extra` bytes at the end of the buffer are the subclass's. */
   constructor(size: number, ceilingPerNs: EventCeiling, extra = 0) {
-    this.size = size;
-    this.ceilingPerNs = ceilingPerNs;
-    const u64 = 7;
-    const f64 = 7;
-    const own = Math.ceil((size * (u64 * 8 + f64 * 8 + 3 * 4 + 5)) / 8) * 8;
-    this.extraAt = own + RecordedCreations.bytes;
-    this.buffer = new ArrayBuffer(this.extraAt + extra);
-    let at = 0;
-    const u64s = (): U64s => {
-      const view = new BigUint64Array(this.buffer, at, size);
-      at += size * 8;
-      return view;
-    };
-    const f64s = (): Float64Array => {
-      const view = new Float64Array(this.buffer, at, size);
-      at += size * 8;
-      return view;
-    };
-    this.pointer = u64s();
-    this.pointerHalves = new Uint32Array(this.buffer, this.pointer.byteOffset, 2 * size);
-    this.relLow = u64s();
-    this.relSpan = u64s();
-    this.offLow = u64s();
-    this.offSpan = u64s();
-    this.offSpanHalves = new Uint32Array(this.buffer, this.offSpan.byteOffset, 2 * size);
-    this.recordedPeriod = u64s();
-    this.lastExact = u64s();
-    this.settled = f64s();
-    this.evidence = f64s();
-    this.evidenceResidency = f64s();
-    this.exactAt = f64s();
-    this.placementFailed = f64s();
-    this.createdAt = f64s();
-    this.config = f64s();
-    this.origins = new Int32Array(this.buffer, at, size);
-    at += size * 4;
-    this.generation = new Int32Array(this.buffer, at, size);
-    at += size * 4;
-    this.recordedAttr = new Int32Array(this.buffer, at, size);
-    at += size * 4;
-    const u8s = (): Uint8Array => {
-      const view = new Uint8Array(this.buffer, at, size);
-      at += size;
-      return view;
-    };
-    this.life = u8s();
-    this.wanted = u8s();
-    this.state = new Int8Array(this.buffer, at, size);
-    at += size;
-    this.releasedEarly = u8s();
-    this.mismatch = u8s();
-    this.creations = new RecordedCreations(this.buffer, own);
+    super(size, ceilingPerNs, extra);
     this.forget();
-  }
-
-  /** Nothing is known any more: the state before the first record and after lost records. */
-  forget(): void {
-    for (let i = 0; i < this.size; i++) this.beginAnew(i);
-    this.pointer.fill(0n);
-    this.creations.clear();
-    this.recordedPeriod.fill(0n);
-    this.relLow.fill(0n);
-    this.relSpan.fill(U64_MAX);
-    this.offLow.fill(0n);
-    this.offSpan.fill(U64_MAX);
-    this.settled.fill(0);
-    this.placementFailed.fill(0);
-    this.createdAt.fill(0);
-    this.config.fill(-1);
-    this.life.fill(Backing.unknown);
-    this.wanted.fill(2);
-    this.state.fill(STATE_UNKNOWN);
-    this.releasedEarly.fill(0);
-    this.mismatch.fill(0);
-    this.recordedAttr.fill(0);
-    this.evidence.fill(0);
-    this.evidenceResidency.fill(0);
-    this.lastExact.fill(0n);
-    this.exactAt.fill(-1);
   }
 
   // What the emulator asks (HostPerf).
@@ -239,55 +90,6 @@ export class RecordedPerf implements HostPerf {
     this.wanted[counter] = 0;
   }
 
-  countLow(counter: number): bigint {
-    this.settle(counter);
-    return this.relLow[counter]!;
-  }
-
-  countSpan(counter: number): bigint {
-    this.settle(counter);
-    return this.relSpan[counter]!;
-  }
-
-  rebase(counter: number): void {
-    this.beginAnew(counter);
-    this.origins[counter] = this.origins[counter]! + 1;
-    if (this.exactAt[counter] === this.residency) {
-      // Nothing was counted since an absolute count was recorded: it is the offset.
-      this.offLow[counter] = this.lastExact[counter]!;
-      this.offSpan[counter] = 0n;
-      this.relLow[counter] = 0n;
-      this.relSpan[counter] = 0n;
-      this.settled[counter] = this.residency;
-      return;
-    }
-    if (this.offsetOpen(counter)) {
-      if (this.residency > this.settled[counter]!) this.settled[counter] = this.residency;
-      this.relLow[counter] = 0n;
-      this.relSpan[counter] = 0n;
-      return;
-    }
-    this.settle(counter);
-    const low = this.relLow[counter]!;
-    const span = this.relSpan[counter]!;
-    // absolute = relative + offset: what the relative count loses, the offset takes over.
-    const offSpan = this.offSpan[counter]!;
-    if (span === U64_MAX || offSpan === U64_MAX || span + offSpan >= U64_MAX) {
-      this.offSpan[counter] = U64_MAX;
-    } else {
-      this.offLow[counter] = BigInt.asUintN(64, this.offLow[counter]! + low);
-      this.offSpan[counter] = offSpan + span;
-    }
-    this.relLow[counter] = 0n;
-    this.relSpan[counter] = 0n;
-  }
-
-  /** offSpan is U64_MAX; looked at in halves, so that no bigint is made. */
-  private offsetOpen(counter: number): boolean {
-    const halves = this.offSpanHalves;
-    return halves[2 * counter] === 0xffff_ffff && halves[2 * counter + 1] === 0xffff_ffff;
-  }
-
   doubt(counter: number): void {
     this.settle(counter);
     this.wanted[counter] = 2;
@@ -328,62 +130,6 @@ export class RecordedPerf implements HostPerf {
   disown(pointer: bigint): void {
     const counter = this.pointer.indexOf(pointer);
     if (counter >= 0) this.pointer[counter] = 0n;
-  }
-
-  /** A record with an exact count of perf's own. */
-  exactCount(counter: number, count: bigint): void {
-    this.restsOnThis(counter);
-    this.lastExact[counter] = count;
-    this.exactAt[counter] = this.residency;
-    const offSpan = this.offSpan[counter]!;
-    if (offSpan === 0n) {
-      // The offset is exact, so the record replaces whatever bound there was.
-      this.relLow[counter] = sub(count, this.offLow[counter]!);
-      this.relSpan[counter] = 0n;
-      this.settled[counter] = this.residency;
-      return;
-    }
-    this.settle(counter);
-    const relSpan = this.relSpan[counter]!;
-    const relLow = this.relLow[counter]!;
-    if (offSpan === U64_MAX) {
-      // The first absolute count since the event or its history became unknown: it fixes the offset.
-      if (relSpan === U64_MAX) {
-        this.relLow[counter] = count;
-        this.relSpan[counter] = 0n;
-        this.offLow[counter] = 0n;
-        this.offSpan[counter] = 0n;
-      } else {
-        this.offLow[counter] = sub(sub(count, relLow), relSpan);
-        this.offSpan[counter] = relSpan;
-      }
-      return;
-    }
-    // rel ∈ [count − off.high, count − off.low] ∩ what is known already.
-    const low = sub(sub(count, this.offLow[counter]!), offSpan);
-    if (relSpan === U64_MAX) {
-      this.relLow[counter] = low;
-      this.relSpan[counter] = offSpan;
-    } else this.intersect(counter, low, offSpan);
-    // And the same record narrows the offset: off = count − rel.
-    const span = this.relSpan[counter]!;
-    this.offLow[counter] = sub(sub(count, this.relLow[counter]!), span);
-    this.offSpan[counter] = span;
-  }
-
-  /** A record with a count that may be stale: the true one is not below it. */
-  countAtLeast(counter: number, count: bigint): void {
-    this.settle(counter);
-    if (this.offSpan[counter] !== 0n) return;
-    const low = sub(count, this.offLow[counter]!);
-    const span = this.relSpan[counter]!;
-    if (span === 0n || span === U64_MAX) return;
-    const up = sub(low, this.relLow[counter]!);
-    if (up <= span) {
-      this.relLow[counter] = low;
-      this.relSpan[counter] = span - up;
-      this.restsOnThis(counter);
-    }
   }
 
   /** event-enable was called: an ERROR state is cleared first (semantics F.1). */
@@ -505,23 +251,6 @@ export class RecordedPerf implements HostPerf {
     return adopted;
   }
 
-  /**
-   * The last recorded absolute count, how much lower the relative count was then than its lower end is now, and the guest
-   * time (ns) since. Undefined where the two kinds of counts are not exactly related.
-   */
-  anchor(counter: number): { count: bigint; below: bigint; agoNs: number } | undefined {
-    if (this.offSpan[counter] !== 0n || this.pointer[counter] === 0n) return undefined;
-    this.settle(counter);
-    if (this.relSpan[counter] === U64_MAX) return undefined;
-    const read = this.exactAt[counter]! >= 0;
-    // Without a count since its creation it was 0 then; that is the last evidence unless a count raised the lower end.
-    if (!read && (this.offLow[counter] !== 0n || this.relLow[counter] !== 0n)) return undefined;
-    const at = read ? this.exactAt[counter]! : this.evidenceResidency[counter]!;
-    const count = read ? this.lastExact[counter]! : 0n;
-    const then = sub(count, this.offLow[counter]!);
-    return { count, below: sub(this.relLow[counter]!, then), agoNs: this.residency - at };
-  }
-
   /** True from the recorded release of the event until the emulator asked for it. */
   wasReleasedNow(counter: number): boolean {
     return this.releasedEarly[counter] !== 0;
@@ -535,17 +264,6 @@ export class RecordedPerf implements HostPerf {
   /** True when its next record surely is one of the same event, undisturbed by the guest: it bounds what was before it. */
   isFollowed(counter: number): boolean {
     return this.pointer[counter] !== 0n;
-  }
-
-  /** True while it may move when the guest runs. */
-  mayCount(counter: number): boolean {
-    if (this.life[counter] === Backing.none || this.wanted[counter] === 0) return false;
-    return this.placementFailed[counter] === 0;
-  }
-
-  protected restsOnThis(counter: number): void {
-    this.evidence[counter] = this.seq;
-    this.evidenceResidency[counter] = this.residency;
   }
 
   protected begin(counter: number, pointer: bigint, config: number, wanted: number): void {
@@ -563,50 +281,6 @@ export class RecordedPerf implements HostPerf {
     this.config[counter] = config;
     this.wanted[counter] = wanted;
     this.state[counter] = STATE_UNKNOWN;
-  }
-
-  /** What the relative count was before says nothing of what it is from now on. */
-  protected beginAnew(counter: number): void {
-    this.generation[counter] = this.generation[counter]! + 1;
-  }
-
-  /** Puts the growth since the last look into the interval. */
-  protected settle(counter: number): void {
-    const ns = this.residency - this.settled[counter]!;
-    if (ns <= 0) return;
-    this.settled[counter] = this.residency;
-    const span = this.relSpan[counter]!;
-    if (span === U64_MAX || !this.mayCount(counter)) return;
-    const config = this.config[counter]!;
-    const most = Math.ceil(ns * this.ceilingPerNs(config < 0 ? undefined : config));
-    const grown = span + (most < 2 ** 53 ? this.asBigint(most) : BigInt(most));
-    this.relSpan[counter] = grown >= U64_MAX ? U64_MAX : grown;
-  }
-
-  /** A whole number below 2^53. Through a typed array: BigInt() itself is a call out of compiled code. */
-  private asBigint(number: number): bigint {
-    this.scratchHalves[0] = number % 2 ** 32;
-    this.scratchHalves[1] = Math.floor(number / 2 ** 32);
-    return this.scratch[0]!;
-  }
-
-  protected intersect(counter: number, low: bigint, span: bigint): void {
-    const oldLow = this.relLow[counter]!;
-    const oldHigh = oldLow + this.relSpan[counter]!;
-    const high = low + span;
-    // Relative counts start at 0 and stay far below 2^63: a low end that wrapped is a small negative one.
-    const from = low >= 1n << 63n ? oldLow : low > oldLow ? low : oldLow;
-    const to = high >= 1n << 64n ? BigInt.asUintN(64, high) : high;
-    const upper = to < oldHigh ? to : oldHigh;
-    if (upper < from) {
-      // The record contradicts what was derived: the record wins.
-      this.deviations++;
-      this.relLow[counter] = low;
-      this.relSpan[counter] = span;
-      return;
-    }
-    this.relLow[counter] = from;
-    this.relSpan[counter] = upper - from;
   }
 
   /** The fields outside of `buffer` that are state. */

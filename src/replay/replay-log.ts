@@ -7,7 +7,7 @@ import { sliceOfRecordings } from '../domain/slice-facts.ts';
 import { NOTHING_WITHHELD, type Withheld, withheldKey } from './evidence.ts';
 import { FACTS_VERSION, loadFacts, saveFacts } from './facts-projection.ts';
 import type { CheckpointStore, Cursor, ReplayChunk, ReplayLimit, ReplaySource } from './replay.ts';
-import type { Arm64ReplayConfig, ReplayConfig } from './replayer.ts';
+import type { CommonReplayConfig, ReplayConfig } from './replay-config.ts';
 import { traceSpan } from './trace-span.ts';
 import {
   chooseRuleSet,
@@ -60,7 +60,7 @@ export interface PreparedReplay {
 }
 
 /** Changes whenever the same events would replay to another state: old checkpoints are then ignored. */
-const REPLAY_VERSION = 5;
+const REPLAY_VERSION = 6;
 
 /** Bit 0 of config1 asks the arm64 PMU driver for a 64-bit counter (semantics A.4). */
 const CONFIG1_LONG = 1n;
@@ -147,10 +147,7 @@ export function prepareReplay(log: ReplayLog, choices: ReplayChoices = {}): Prep
   // A slice may lack the records that told the rules.
   const slice = release === undefined ? sliceOfRecordings(imports) : undefined;
   const asked = choices.rules ?? slice?.ruleSet;
-  const [config, chosen] =
-    archOf(log) === 'x86'
-      ? x86Replay(log, extent, common, asked, release)
-      : arm64Replay(log, extent, common, asked, release);
+  const [config, chosen] = configOf(log, extent, common, { rules: asked, release });
   const ruleSet =
     choices.rules === undefined && slice !== undefined
       ? { ...chosen, reason: 'those of the log it was cut from' }
@@ -159,34 +156,39 @@ export function prepareReplay(log: ReplayLog, choices: ReplayChoices = {}): Prep
   return { config, source: log, checkpoints: log.checkpoints(key), ruleSet };
 }
 
-type CommonConfig = Omit<Arm64ReplayConfig, 'arch' | 'rules' | 'facts'>;
+/** What decides about the rules: what a person asked for, the recorded kernel's release. */
+interface Asked {
+  readonly rules: string | undefined;
+  readonly release: string | undefined;
+}
 
-function arm64Replay(
+function configOf(
   log: ReplayLog,
   extent: string,
-  common: CommonConfig,
-  asked: string | undefined,
-  release: string | undefined,
+  common: CommonReplayConfig,
+  asked: Asked,
 ): readonly [ReplayConfig, RuleSetChoice] {
+  if (archOf(log) === 'x86') {
+    const facts = x86Facts(log, extent);
+    const { rules, choice } = rulesFor('x86', x86RuleSet, asked, facts.ruleEvidence);
+    return [{ ...common, arch: 'x86', rules, facts }, choice];
+  }
   const facts = arm64Facts(log, extent);
-  const choice = chooseRuleSet('arm64', asked, release, facts.ruleEvidence);
-  const rules = arm64RuleSet(choice.name);
-  if (rules === undefined) throw noRuleSet('arm64', choice.name);
+  const { rules, choice } = rulesFor('arm64', arm64RuleSet, asked, facts.ruleEvidence);
   return [{ ...common, arch: 'arm64', rules, facts }, choice];
 }
 
-function x86Replay(
-  log: ReplayLog,
-  extent: string,
-  common: CommonConfig,
-  asked: string | undefined,
-  release: string | undefined,
-): readonly [ReplayConfig, RuleSetChoice] {
-  const facts = x86Facts(log, extent);
-  const choice = chooseRuleSet('x86', asked, release, facts.ruleEvidence);
-  const rules = x86RuleSet(choice.name);
-  if (rules === undefined) throw noRuleSet('x86', choice.name);
-  return [{ ...common, arch: 'x86', rules, facts }, choice];
+/** The rules to replay a recording under, of the architecture of its host. */
+function rulesFor<Rules>(
+  arch: Arch,
+  ruleSetOf: (name: string) => Rules | undefined,
+  asked: Asked,
+  evidence: VmFacts['ruleEvidence'],
+): { readonly rules: Rules; readonly choice: RuleSetChoice } {
+  const choice = chooseRuleSet(arch, asked.rules, asked.release, evidence);
+  const rules = ruleSetOf(choice.name);
+  if (rules === undefined) throw noRuleSet(arch, choice.name);
+  return { rules, choice };
 }
 
 function noRuleSet(arch: Arch, name: string): UsageError {

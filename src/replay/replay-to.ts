@@ -1,4 +1,5 @@
 import { InputError, UsageError } from '../domain/errors.ts';
+import { EventKind, KIND_SPECS } from '../domain/event-kind.ts';
 import { resolveTime, type TimeSpec } from '../domain/time-spec.ts';
 import { createReplayer } from './create-replayer.ts';
 import type { ReplayLimit, ReplayStep } from './replay.ts';
@@ -27,6 +28,17 @@ export interface ReplayState {
 
 /** How far to look for the next record of a counter that is only bounded at the instant: it bounds it from above. */
 const LOOK_AHEAD_EVENTS = 8192;
+
+/** Kinds whose events only say where a thread is, or nothing of the vPMU. */
+const QUIET: ReadonlySet<EventKind> = new Set([
+  EventKind.guestExit,
+  EventKind.schedSwitch,
+  EventKind.schedMigrate,
+  EventKind.halt,
+  EventKind.wakeup,
+  EventKind.userspaceExit,
+  EventKind.other,
+]);
 
 /** The limit a time spec stands for. UsageError for a seq the log does not have; InputError for an empty log. */
 export function resolveLimit(
@@ -69,6 +81,9 @@ export function replayTo(log: ReplayLog, at: TimeSpec, choices: ReplayChoices = 
     vcpus: lookAhead(prepared, last, replayer, vcpus),
   };
 }
+
+/** By kind: events of it can tell a count of a backing event, or do something to one. */
+const TELLING = KIND_SPECS.map((_, kind) => !QUIET.has(kind as EventKind));
 
 interface Pending {
   readonly slot: number;
@@ -118,9 +133,12 @@ function lookAhead(
   const narrowed = new Map<string, CounterState>();
   let budget = LOOK_AHEAD_EVENTS;
   const ahead = (chunk: ReplayStep['chunk'], from: number): void => {
+    let at = from;
     for (let i = from; i < chunk.length && pending.length > 0 && budget > 0; i++) {
       budget--;
-      replayer.apply(chunk, i, i + 1, () => undefined);
+      if (!TELLING[chunk.kind[i]!] && budget > 0 && i + 1 < chunk.length) continue;
+      replayer.apply(chunk, at, i + 1, () => undefined);
+      at = i + 1;
       for (let p = pending.length - 1; p >= 0; p--) {
         const at = pending[p]!;
         const found = narrow(at, replayer, vcpus);

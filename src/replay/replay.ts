@@ -2,17 +2,20 @@ import { defer, from, map, type Observable, takeWhile } from 'rxjs';
 import type { EventChunk } from '../domain/event-chunk.ts';
 import { createReplayer } from './create-replayer.ts';
 import type { Observation } from './observation.ts';
-import type { ReplayConfig, Replayer } from './replayer.ts';
+import { packState, unpackState } from './packed-state.ts';
+import type { ReplayConfig } from './replay-config.ts';
+import type { Replayer } from './replayer.ts';
 
 /** Opaque position in the log's order, as the log hands it out. */
 export type Cursor = readonly number[];
 
-/** A saved state: everything up to `cursor` is applied. */
+/** A saved state: everything up to `cursor` is applied, and so many events after it as `state` says (packState). */
 export interface ReplayCheckpoint {
   /** Events applied. */
   readonly ordinal: number;
   /** Running maximum of their times, ns. */
   readonly time: bigint;
+  /** Empty: the start of the log. */
   readonly cursor: Cursor;
   readonly state: Uint8Array;
 }
@@ -52,7 +55,7 @@ export interface ReplayOptions {
 /** One chunk after it was applied. */
 export interface ReplayStep {
   readonly chunk: ReplayChunk;
-  /** Events of the chunk that were applied: all, but for the last step of a limited replay. */
+  /** The chunk is applied up to here (not including): to its end, but for the last step of a limited replay. */
   readonly applied: number;
   readonly observations: readonly Observation[];
   /** The state after the step; the same object in every step. */
@@ -62,31 +65,32 @@ export interface ReplayStep {
 }
 
 /** Measured knee (docs/performance.md): seeking costs at most this many events, and checkpoints stay a small part of the file. */
-export const CHECKPOINT_EVERY = 8192;
+export const CHECKPOINT_EVERY = 2048;
 
-/** How many events of the chunk lie before the limit, given the running maximum of time before it. */
-function eventsWithin(
+/** Index of the chunk's first event from `from` on that lies after the limit, given the running maximum of time before it. */
+function endWithin(
   chunk: EventChunk,
+  from: number,
   limit: ReplayLimit | undefined,
   runningTime: bigint,
 ): number {
   if (limit === undefined) return chunk.length;
   if ('seq' in limit) {
     // In log order an event with a larger seq can come first (merged runs): look for the event itself.
-    const at = chunk.seq.subarray(0, chunk.length).indexOf(limit.seq);
+    const at = chunk.seq.subarray(0, chunk.length).indexOf(limit.seq, from);
     return at < 0 ? chunk.length : at + 1;
   }
   let time = runningTime;
-  for (let i = 0; i < chunk.length; i++) {
+  for (let i = from; i < chunk.length; i++) {
     if (chunk.time[i]! > time) time = chunk.time[i]!;
     if (time > limit.time) return i;
   }
   return chunk.length;
 }
 
-function latest(chunk: EventChunk, events: number, before: bigint): bigint {
+function latest(chunk: EventChunk, from: number, to: number, before: bigint): bigint {
   let time = before;
-  for (let i = 0; i < events; i++) if (chunk.time[i]! > time) time = chunk.time[i]!;
+  for (let i = from; i < to; i++) if (chunk.time[i]! > time) time = chunk.time[i]!;
   return time;
 }
 
@@ -106,39 +110,57 @@ export function replay(
     let ordinal = 0;
     let lastSaved = 0;
     let time = 0n;
-    let start: ReplayCheckpoint | undefined;
+    // The position checkpoints are told by, and the events after it that a checkpoint started with.
+    let cursor: Cursor = [];
+    let ahead = 0;
     // Without a limit every observation is wanted, so a later start would lose some.
     if (limit !== undefined && checkpoints !== undefined) {
-      start = checkpoints.nearest(
+      const start = checkpoints.nearest(
         'seq' in limit ? { before: limit.timeOfSeq } : { time: limit.time },
       );
+      if (start !== undefined) {
+        const kept = unpackState(start.state);
+        replayer.restore(kept.state);
+        ahead = kept.ahead;
+        ({ ordinal, time, cursor } = start);
+        lastSaved = ordinal;
+      }
     }
-    if (start !== undefined) {
-      replayer.restore(start.state);
-      ordinal = start.ordinal;
-      lastSaved = start.ordinal;
-      time = start.time;
-    }
-    return from(source.chunks(start === undefined ? {} : { after: start.cursor })).pipe(
+    // Events after `cursor` that are applied.
+    let since = ahead;
+    return from(source.chunks(cursor.length === 0 ? {} : { after: cursor })).pipe(
       map((chunk): ReplayStep => {
-        const applied = eventsWithin(chunk, limit, time);
-        // The running maximum is only for limits and checkpoints.
-        if (limit !== undefined || checkpoints !== undefined) time = latest(chunk, applied, time);
+        let at = Math.min(ahead, chunk.length);
+        ahead -= at;
+        const applied = endWithin(chunk, at, limit, time);
         const reached =
           limit !== undefined &&
           (applied < chunk.length ||
-            ('seq' in limit && applied > 0 && chunk.seq[applied - 1] === limit.seq));
+            ('seq' in limit && applied > at && chunk.seq[applied - 1] === limit.seq));
         const observations: Observation[] = [];
-        replayer.apply(chunk, 0, applied, (observation) => observations.push(observation));
-        ordinal += applied;
-        if (checkpoints !== undefined && !reached && ordinal - lastSaved >= checkpointEvery) {
-          checkpoints.save({
-            ordinal,
-            time,
-            cursor: chunk.cursor,
-            state: replayer.snapshot(),
-          });
-          lastSaved = ordinal;
+        while (at < applied) {
+          const untilSave =
+            checkpoints === undefined ? applied : lastSaved + checkpointEvery - ordinal;
+          const to = Math.min(applied, at + untilSave);
+          replayer.apply(chunk, at, to, (observation) => observations.push(observation));
+          // The running maximum is only for limits and checkpoints.
+          if (limit !== undefined || checkpoints !== undefined) time = latest(chunk, at, to, time);
+          ordinal += to - at;
+          since += to - at;
+          at = to;
+          if (checkpoints !== undefined && ordinal - lastSaved >= checkpointEvery) {
+            checkpoints.save({
+              ordinal,
+              time,
+              cursor,
+              state: packState(replayer.snapshot(), since),
+            });
+            lastSaved = ordinal;
+          }
+        }
+        if (applied === chunk.length) {
+          ({ cursor } = chunk);
+          since = ahead;
         }
         return { chunk, applied, observations, replayer, done: reached };
       }),

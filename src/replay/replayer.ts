@@ -1,50 +1,26 @@
-import type { Arm64RuleSet } from '../arch/arm64-rules.ts';
-import type { X86RuleSet } from '../arch/x86-rules.ts';
 import type { EventChunk } from '../domain/event-chunk.ts';
-import type { EventKind } from '../domain/event-kind.ts';
-import type { PerfEventAttr, VcpuFact } from '../domain/log-facts.ts';
-import type { Withheld } from './evidence.ts';
+import { EventFlag } from '../domain/event-kind.ts';
+import type { VcpuFact } from '../domain/log-facts.ts';
+import { AccessRecord } from './access-record.ts';
 import type { Observation } from './observation.ts';
+import type { ReplayConfig } from './replay-config.ts';
 import type { VcpuReplay } from './vcpu-replay.ts';
-import type { VmFacts } from './vm-facts.ts';
-import type { X86Facts } from './x86/x86-facts.ts';
+import { VcpuTable } from './vcpu-table.ts';
 
-/** What a replay needs to know beside the events, whatever the architecture. */
-interface CommonConfig {
-  readonly vcpus: readonly VcpuFact[];
-  /** Which kinds this log holds at all. */
-  readonly recordedKinds: ReadonlySet<EventKind>;
-  readonly withheld: Withheld;
-  /** Sources whose events happened inside the guest: they do not drive the host's model. */
-  readonly guestSources: ReadonlySet<number>;
-  /** The log's attr side table. */
-  readonly attr: (id: number) => PerfEventAttr | undefined;
-  /** Time of the log's first event, ns. */
-  readonly epoch: bigint;
-  /** Step of the recorded times, ns: the largest of all sources. */
-  readonly resolution: number;
-}
-
-export interface Arm64ReplayConfig extends CommonConfig {
-  readonly arch: 'arm64';
-  readonly rules: Arm64RuleSet;
-  readonly facts: VmFacts;
-}
-
-export interface X86ReplayConfig extends CommonConfig {
-  readonly arch: 'x86';
-  readonly rules: X86RuleSet;
-  readonly facts: X86Facts;
-}
-
-/** Everything a replay needs to know beside the events; plain data, so that replays can be compared. */
-export type ReplayConfig = Arm64ReplayConfig | X86ReplayConfig;
-
-/** Threads remembered; a power of 2. */
-const TID_CACHE = 256;
+export type { ReplayConfig } from './replay-config.ts';
 
 function halvesOf(column: BigUint64Array): Uint32Array<ArrayBuffer> {
   return new Uint32Array(column.buffer as ArrayBuffer, column.byteOffset, 2 * column.length);
+}
+
+/** Takes guest accesses that can be compared. */
+export type Observe = (observation: Observation) => void;
+
+/** A vCPU that takes records of guest accesses. */
+interface AccessTaker {
+  pcpu: number;
+  accessBegins(access: AccessRecord): void;
+  accessCompletes(access: AccessRecord): Observation | undefined;
 }
 
 /**
@@ -54,15 +30,11 @@ function halvesOf(column: BigUint64Array): Uint32Array<ArrayBuffer> {
 export abstract class Replayer<Vcpu extends VcpuReplay = VcpuReplay> {
   /** In the order of the configuration's vCPUs; slots need not be consecutive. */
   readonly vcpus: readonly Vcpu[];
-  protected readonly bySlot = new Map<number, Vcpu>();
-  protected readonly byTid = new Map<number, Vcpu>();
-  /** The vCPUs again, by slot; and the last thread looked up of each TID_CACHE: a Map look-up per event is too slow. */
-  private readonly slots: (Vcpu | undefined)[] = [];
-  private readonly cachedTid = new Int32Array(TID_CACHE).fill(-1);
-  private readonly cachedVcpu: (Vcpu | undefined)[] = new Array(TID_CACHE).fill(undefined);
+  protected readonly table: VcpuTable<Vcpu>;
   protected timeHalves = new Uint32Array(0);
   protected objectHalves = new Uint32Array(0);
   protected valueHalves = new Uint32Array(0);
+  private readonly record = new AccessRecord();
   private readonly epoch: bigint;
   private readonly epochLow: number;
   private readonly epochHigh: number;
@@ -77,22 +49,12 @@ export abstract class Replayer<Vcpu extends VcpuReplay = VcpuReplay> {
     this.epoch = config.epoch;
     this.epochLow = Number(config.epoch & 0xffff_ffffn);
     this.epochHigh = Number(config.epoch >> 32n);
-    this.vcpus = config.vcpus.map((fact) => {
-      const vcpu = makeVcpu(fact);
-      this.bySlot.set(fact.slot, vcpu);
-      this.slots[fact.slot] = vcpu;
-      if (fact.tid >= 0) this.byTid.set(fact.tid, vcpu);
-      return vcpu;
-    });
+    this.table = new VcpuTable(config.vcpus, makeVcpu);
+    this.vcpus = this.table.all;
   }
 
   /** Applies events `from` to `to` (exclusive) of a chunk; guest accesses that can be compared go to `observe`. */
-  apply(
-    chunk: EventChunk,
-    from: number,
-    to: number,
-    observe: (observation: Observation) => void,
-  ): void {
+  apply(chunk: EventChunk, from: number, to: number, observe: Observe): void {
     this.view(chunk);
     this.applyEvents(chunk, from, to, observe);
     if (to > from) {
@@ -105,7 +67,7 @@ export abstract class Replayer<Vcpu extends VcpuReplay = VcpuReplay> {
     chunk: EventChunk,
     from: number,
     to: number,
-    observe: (observation: Observation) => void,
+    observe: Observe,
   ): void;
 
   /** State that belongs to no single vCPU, one buffer that is written in place; none by default. */
@@ -150,7 +112,7 @@ export abstract class Replayer<Vcpu extends VcpuReplay = VcpuReplay> {
 
   /** The vCPU in `slot`; undefined for a slot the log does not have. */
   ofSlot(slot: number): Vcpu | undefined {
-    return this.bySlot.get(slot);
+    return this.table.ofSlot(slot);
   }
 
   /** Brings residency and counts of all vCPUs up to an instant (ns) at or after the last event, to look at the state. */
@@ -178,17 +140,7 @@ export abstract class Replayer<Vcpu extends VcpuReplay = VcpuReplay> {
 
   protected vcpuOf(chunk: EventChunk, i: number): Vcpu | undefined {
     const slot = chunk.vcpu[i]!;
-    return slot >= 0 ? this.slots[slot] : this.ofThread(chunk.tid[i]!);
-  }
-
-  /** The vCPU of a thread; undefined for a thread that is none. */
-  private ofThread(tid: number): Vcpu | undefined {
-    const at = tid & (TID_CACHE - 1);
-    if (this.cachedTid[at] !== tid) {
-      this.cachedTid[at] = tid;
-      this.cachedVcpu[at] = this.byTid.get(tid);
-    }
-    return this.cachedVcpu[at];
+    return slot >= 0 ? this.table.ofSlot(slot) : this.table.ofThread(chunk.tid[i]!);
   }
 
   /** The event's vCPU, told which event comes. */
@@ -198,9 +150,22 @@ export abstract class Replayer<Vcpu extends VcpuReplay = VcpuReplay> {
     return vcpu;
   }
 
+  /** A guest access of a PMU register on this vCPU, which was told which event comes. */
+  protected takeAccess(vcpu: AccessTaker, chunk: EventChunk, i: number, observe: Observe): void {
+    const access = this.record.at(chunk, i, this.time(i));
+    vcpu.pcpu = chunk.pcpu[i]!;
+    if (access.isBegin) {
+      vcpu.accessBegins(access);
+      return;
+    }
+    const seen = vcpu.accessCompletes(access);
+    if (seen !== undefined) observe(seen);
+  }
+
   protected schedSwitch(chunk: EventChunk, i: number): void {
-    const previous = this.byTid.get(chunk.tid[i]!);
-    const next = this.byTid.get(Number(chunk.value[i]!));
+    const previous = this.table.ofThread(chunk.tid[i]!);
+    const { valueHalves } = this;
+    const next = this.table.ofThread(valueHalves[2 * i + 1]! * 2 ** 32 + valueHalves[2 * i]!);
     if (previous === undefined && next === undefined) return;
     const now = this.time(i);
     if (previous !== undefined) {
@@ -214,22 +179,29 @@ export abstract class Replayer<Vcpu extends VcpuReplay = VcpuReplay> {
     }
   }
 
-  /** The vCPU and counter an event's address belongs to, −1 when it is nobody's. The owner is in `foundOwner`. */
-  protected counterOf(i: number, hint: Vcpu | undefined): number {
-    const low = this.objectHalves[2 * i]!;
-    const high = this.objectHalves[2 * i + 1]!;
-    this.foundOwner = hint;
-    const counter = hint === undefined ? -1 : hint.perf.counterOf(low, high);
-    if (counter >= 0 || (hint !== undefined && this.vcpus.length === 1)) return counter;
-    for (const vcpu of this.vcpus) {
-      const other = vcpu.perf.counterOf(low, high);
-      if (other < 0) continue;
-      this.foundOwner = vcpu;
-      return other;
-    }
-    return -1;
+  /** A backing event was made (or not) on the event's vCPU, for `counter` (−1 not told); undefined: on no vCPU. */
+  protected creation(chunk: EventChunk, i: number, counter: number): Vcpu | undefined {
+    const vcpu = this.prepared(chunk, i);
+    if (vcpu === undefined) return undefined;
+    const failed = (chunk.flags[i]! & EventFlag.failed) !== 0;
+    const pointer = chunk.object[i]!;
+    // An address has one owner at a time: a recycled one leaves its last owner, whichever vCPU that was.
+    if (!failed) for (const other of this.vcpus) other.perf.disown(pointer);
+    vcpu.perf.created({
+      counter,
+      pointer,
+      config: Number(BigInt.asUintN(48, chunk.aux0[i]!)),
+      period: chunk.value[i]!,
+      attr: chunk.code[i]!,
+      failed,
+    });
+    return vcpu;
   }
-  protected foundOwner: Vcpu | undefined;
+
+  /** The counter the event of record i belongs to, −1 when it is nobody's; the vCPU is `table.owner`. */
+  protected counterOf(i: number, hint: Vcpu | undefined): number {
+    return this.table.counterOf(this.objectHalves[2 * i]!, this.objectHalves[2 * i + 1]!, hint);
+  }
 
   protected lost(chunk: EventChunk, i: number): void {
     const now = this.time(i);

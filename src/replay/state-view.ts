@@ -56,6 +56,9 @@ export interface CounterState {
   readonly backing: BackingState | undefined;
 }
 
+/** What a counter is programmed for, and what keeps it from counting. */
+export type CounterGates = Pick<CounterState, 'counter' | 'event' | 'width' | 'counting' | 'gates'>;
+
 /** The PMU of one vCPU at an instant, and where its thread is. */
 export interface VcpuState {
   readonly vcpu: number;
@@ -124,5 +127,41 @@ export function whereabouts(
     pcpu: vcpu.pcpu,
     mode: mode === Residency.guest ? 'guest' : mode === Residency.host ? 'host' : 'unknown',
     enteredAt: mode === Residency.guest ? vcpu.enteredAt : 0,
+  };
+}
+
+/** A plain register of the emulator as a person looks at it. */
+export function registerState(view: {
+  readonly name: string;
+  readonly value: bigint;
+  readonly unknownBits: bigint;
+  readonly reason: number;
+  readonly since: number;
+}): RegisterState {
+  const exact = view.unknownBits === 0n;
+  return {
+    name: view.name,
+    value: view.value,
+    unknownBits: view.unknownBits,
+    certainty: exact ? 'exact' : 'unknown',
+    ...(exact ? {} : reasonOf(view.reason, view.since)),
+  };
+}
+
+/** What is the same of every counter: its value, the record it rests on, why it does not count, the event behind it. */
+export function counterFacts(
+  perf: RecordedPerf,
+  view: CounterValue & { readonly reason: number; readonly since: number },
+  counter: number,
+  gates: readonly string[],
+): Omit<CounterState, 'counter' | 'name' | 'event' | 'eventName'> {
+  const value = valueState(view);
+  return {
+    ...value,
+    ...(value.certainty === 'exact' ? {} : reasonOf(view.reason, view.since)),
+    evidence: perf.evidence[counter]!,
+    counting: gates.length === 0,
+    gates,
+    backing: backingOf(perf, counter),
   };
 }

@@ -2,7 +2,7 @@ import type { VcpuFact } from '../domain/log-facts.ts';
 import type { GuestResidency } from './guest-residency.ts';
 import type { ReplayTallies } from './observation.ts';
 import type { RecordedPerf } from './recorded-perf.ts';
-import type { CounterState, VcpuState } from './state-view.ts';
+import type { CounterGates, CounterState, VcpuState } from './state-view.ts';
 
 /** A counter's visible value: in [low, low + span] modulo 2^width; span U64_MAX means unknown. */
 export interface CounterValue {
@@ -36,6 +36,8 @@ export interface VcpuReplay {
   counterValue(counter: number): CounterValue;
   /** One counter as a person looks at it. */
   counterState(counter: number): CounterState;
+  /** What it is programmed for and whether it counts: the part of its state that is cheap to ask for often. */
+  counterGates(counter: number): CounterGates;
   counterSwitches(counter: number): CounterSwitches;
   /** Level of the PMU's interrupt line (arm64); undefined where it is not known, or there is no line. */
   readonly interruptLine: number | undefined;

@@ -6,6 +6,7 @@ import {
   PSEUDO_REF_CYCLES,
 } from '../../arch/x86-events.ts';
 import type { BackingAttr } from '../host-perf.ts';
+import { NO_OPERATIONS, type PerfOperations } from '../perf-operations.ts';
 import type { Tri } from '../register-file.ts';
 import { UncertaintyReason } from '../uncertainty.ts';
 import { or } from './x86-registers.ts';
@@ -14,29 +15,15 @@ import { X86Values } from './x86-values.ts';
 
 const { countNotRecorded } = UncertaintyReason;
 
-/** What the vPMU asked of perf so far. */
-export interface PerfOperations {
-  creates: number;
-  failedCreates: number;
-  /** Enables of an event that existed already. */
-  reuses: number;
-  releases: number;
-  periods: number;
+/** What the x86 vPMU asked of perf so far. */
+export interface X86PerfOperations extends PerfOperations {
   pauses: number;
 }
 
-/** The perf events behind the counters: what is asked for, made and released (semantics B.5 step 5). */
-export class X86Events extends X86Values {
-  readonly operations: PerfOperations = {
-    creates: 0,
-    failedCreates: 0,
-    reuses: 0,
-    releases: 0,
-    periods: 0,
-    pauses: 0,
-  };
-  protected readonly attr: BackingAttr = {
-    config: 0,
+/** What KVM asks perf for where nothing is to be said of it; to be filled in anew for each event. */
+export function x86BackingAttr(config: number): BackingAttr {
+  return {
+    config,
     wide: false,
     samplePeriod: 0n,
     periodKnown: true,
@@ -47,6 +34,12 @@ export class X86Events extends X86Values {
     type: undefined,
     precise: 0,
   };
+}
+
+/** The perf events behind the counters: what is asked for, made and released (semantics B.5 step 5). */
+export class X86Events extends X86Values {
+  readonly operations: X86PerfOperations = { ...NO_OPERATIONS, pauses: 0 };
+  protected readonly attr = x86BackingAttr(0);
 
   /** False: HostPerf stands for hardware the guest owns, so that nothing is asked of the host's perf. */
   protected get isPerf(): boolean {

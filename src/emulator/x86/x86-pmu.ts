@@ -4,7 +4,7 @@ import type { BackingAttr, PausablePerf } from '../host-perf.ts';
 import { clearAccessResult } from '../pmuv3-config.ts';
 import type { Tri } from '../register-file.ts';
 import { UncertaintyReason } from '../uncertainty.ts';
-import type { PerfOperations } from './x86-backing-events.ts';
+import type { X86PerfOperations } from './x86-backing-events.ts';
 import type { X86AccessResult, X86Config } from './x86-config.ts';
 import { type Pmi, X86Core } from './x86-core.ts';
 import { adoptCreation, adoptPmc, adoptRead, forgetAll, forgetOne } from './x86-evidence.ts';
@@ -20,7 +20,7 @@ import {
 } from './x86-view.ts';
 import { markWritten, writeMsr, writeUnknownMsr } from './x86-write.ts';
 
-export type { PerfOperations } from './x86-backing-events.ts';
+export type { X86PerfOperations } from './x86-backing-events.ts';
 export type { Pmi } from './x86-core.ts';
 
 /**
@@ -60,7 +60,7 @@ export class X86Pmu {
   }
 
   /** Counts of what was asked of perf since construction (not part of a snapshot). */
-  get operations(): Readonly<PerfOperations> {
+  get operations(): Readonly<X86PerfOperations> {
     return this.#core.operations;
   }
 

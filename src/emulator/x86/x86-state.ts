@@ -1,4 +1,7 @@
 import { X86_COUNTERS } from '../../arch/x86-bits.ts';
+import { StateBuffer } from '../state-buffer.ts';
+
+export { Backing, Gate } from '../state-buffer.ts';
 
 /** Layout version of X86Pmu snapshots: raise it with every change of this file or of a number stored in it. */
 export const X86_STATE_VERSION = 1;
@@ -27,11 +30,6 @@ const WORDS = 4;
 export const COUNTER_ITEM = SLOTS;
 export const SELECTOR_ITEM = SLOTS + X86_COUNTERS;
 export const ITEMS = SLOTS + 2 * X86_COUNTERS;
-
-/** Whether a counter has a perf event. */
-export const Backing = { none: 0, live: 1, maybe: 2 } as const;
-/** Whether that event is enabled (not paused). */
-export const Gate = { off: 0, on: 1, maybe: 2 } as const;
 
 /** Bits of `flags`: what the event was created with, and what is open about the counter. */
 export const Flag = {
@@ -70,8 +68,7 @@ const MISC = 8;
  * interval [base, base + baseSpan] modulo its width (baseSpan U64_MAX: unknown), likewise its software count; a selector
  * is known or not as a whole; bit registers have a mask of unknown bits (which are 0 in the value).
  */
-export class X86State {
-  readonly buffer: ArrayBuffer;
+export class X86State extends StateBuffer {
   readonly base: BigUint64Array;
   readonly baseSpan: BigUint64Array;
   readonly #baseSpanHalves: Uint32Array;
@@ -108,54 +105,42 @@ export class X86State {
   readonly reason: Uint8Array;
   readonly wordKnown: Uint8Array;
   readonly misc: Uint8Array;
-  /** Sequence number of the event being applied: what `since` is set to. Not part of a snapshot. */
-  seq = -1;
 
   constructor() {
     const n = X86_COUNTERS;
     const words64 = 9 * n + WORDS + ITEMS;
     const words32 = 2 * SLOTS + 4 * n + 2;
     const bytes = 7 * n + ITEMS + WORDS + MISC;
-    this.buffer = new ArrayBuffer(8 * words64 + 4 * words32 + bytes);
-    let offset = 0;
-    const take = (size: number): number => {
-      offset += size;
-      return offset - size;
-    };
-    const u64 = (length: number): BigUint64Array =>
-      new BigUint64Array(this.buffer, take(8 * length), length);
-    const u32 = (length: number): Uint32Array =>
-      new Uint32Array(this.buffer, take(4 * length), length);
-    const u8 = (length: number): Uint8Array => new Uint8Array(this.buffer, take(length), length);
-    this.base = u64(n);
-    this.baseSpan = u64(n);
+    super(8 * words64 + 4 * words32 + bytes);
+    this.base = this.u64(n);
+    this.baseSpan = this.u64(n);
     this.#baseSpanHalves = new Uint32Array(this.buffer, this.baseSpan.byteOffset, 2 * n);
-    this.soft = u64(n);
-    this.softSpan = u64(n);
-    this.period = u64(n);
-    this.folded = u64(n);
-    this.foldedSpan = u64(n);
-    this.armed = u64(n);
-    this.word = u64(WORDS);
-    this.since = new Float64Array(this.buffer, take(8 * ITEMS), ITEMS);
-    this.event = new Float64Array(this.buffer, take(8 * n), n);
-    this.value = u32(SLOTS);
-    this.unknown = u32(SLOTS);
-    this.selector = u32(n);
-    this.selectorHigh = u32(n);
-    this.config = u32(n);
-    this.configHigh = u32(n);
-    this.lvtpc = u32(2);
-    this.selectorKnown = u8(n);
-    this.configKnown = u8(n);
-    this.periodKnown = u8(n);
-    this.backing = u8(n);
-    this.gate = u8(n);
-    this.interrupts = u8(n);
-    this.flags = u8(n);
-    this.reason = u8(ITEMS);
-    this.wordKnown = u8(WORDS);
-    this.misc = u8(MISC);
+    this.soft = this.u64(n);
+    this.softSpan = this.u64(n);
+    this.period = this.u64(n);
+    this.folded = this.u64(n);
+    this.foldedSpan = this.u64(n);
+    this.armed = this.u64(n);
+    this.word = this.u64(WORDS);
+    this.since = this.f64(ITEMS);
+    this.event = this.f64(n);
+    this.value = this.u32(SLOTS);
+    this.unknown = this.u32(SLOTS);
+    this.selector = this.u32(n);
+    this.selectorHigh = this.u32(n);
+    this.config = this.u32(n);
+    this.configHigh = this.u32(n);
+    this.lvtpc = this.u32(2);
+    this.selectorKnown = this.u8(n);
+    this.configKnown = this.u8(n);
+    this.periodKnown = this.u8(n);
+    this.backing = this.u8(n);
+    this.gate = this.u8(n);
+    this.interrupts = this.u8(n);
+    this.flags = this.u8(n);
+    this.reason = this.u8(ITEMS);
+    this.wordKnown = this.u8(WORDS);
+    this.misc = this.u8(MISC);
   }
 
   /** The stored value of counter i is wholly unknown, and why is known. */
@@ -166,16 +151,5 @@ export class X86State {
       halves[2 * i + 1] === 0xffff_ffff &&
       this.reason[COUNTER_ITEM + i] !== 0
     );
-  }
-
-  snapshot(): Uint8Array {
-    return new Uint8Array(this.buffer.slice(0));
-  }
-
-  /** Takes a snapshot back; false (and no change) if it is not of this size. */
-  restore(bytes: Uint8Array): boolean {
-    if (bytes.byteLength !== this.buffer.byteLength) return false;
-    new Uint8Array(this.buffer).set(bytes);
-    return true;
   }
 }

@@ -1,7 +1,7 @@
 import { METRICS_BIT, METRICS_EVENT, SLOTS_COUNTER } from '../../arch/x86-bits.ts';
-import type { BackingAttr } from '../host-perf.ts';
 import { UncertaintyReason } from '../uncertainty.ts';
 import { X86Backing } from './x86-backing.ts';
+import { x86BackingAttr } from './x86-backing-events.ts';
 import { Backing, Gate, Misc, Slot, Word } from './x86-state.ts';
 
 const METRICS_STATUS = 1 << (METRICS_BIT - 32);
@@ -13,18 +13,7 @@ const METRICS_STATUS = 1 << (METRICS_BIT - 32);
  */
 export class X86Topdown extends X86Backing {
   /** The metrics event: pseudo config (the model does not know its number), no period. */
-  readonly #metrics: BackingAttr = {
-    config: -1,
-    wide: false,
-    samplePeriod: 0n,
-    periodKnown: true,
-    excludeUser: false,
-    excludeKernel: false,
-    excludeKnown: true,
-    disabled: false,
-    type: undefined,
-    precise: 0,
-  };
+  readonly #metrics = x86BackingAttr(-1);
 
   /** Guest write of PERF_METRICS: stored as it is; the first one asks for the group at the next programming. */
   writeMetrics(value: bigint): void {

@@ -1,9 +1,9 @@
 import type { EventChunk } from '../../domain/event-chunk.ts';
 import { EventFlag, EventKind, registerSpace } from '../../domain/event-kind.ts';
 import { isPmuv3Register } from '../../emulator/pmuv3-dispatch.ts';
-import type { Observation } from '../observation.ts';
 import { PerfEventState } from '../recorded-perf.ts';
-import { type Arm64ReplayConfig, Replayer } from '../replayer.ts';
+import { type Arm64ReplayConfig, commonRecorded, isTold } from '../replay-config.ts';
+import { type Observe, Replayer } from '../replayer.ts';
 import { Arm64Vcpu } from './arm64-vcpu.ts';
 
 /** INTID of the PMU's interrupt as QEMU and the Arm base systems wire it (PPI 7). */
@@ -15,33 +15,22 @@ export class Arm64Replayer extends Replayer<Arm64Vcpu> {
   private readonly entersRecorded: boolean;
 
   constructor(config: Arm64ReplayConfig) {
-    const recorded = (kind: EventKind): boolean =>
-      config.recordedKinds.has(kind) && config.withheld.kinds[kind] !== true;
-    const entersRecorded = recorded(EventKind.guestEnter) && recorded(EventKind.guestExit);
-    super(
-      config,
-      ({ slot }) =>
-        new Arm64Vcpu({
-          slot,
-          facts: config.facts.byVcpu.get(slot) ?? {},
-          rules: config.rules,
-          resolution: config.resolution,
-          entersRecorded,
-          overflowsRecorded: recorded(EventKind.eventOverflow),
-          createsRecorded: recorded(EventKind.eventCreate),
-          pmcrHandlesRecorded: recorded(EventKind.pmcrHandle),
-          attr: config.attr,
-        }),
-    );
+    const recorded = commonRecorded(config);
+    const pmcrHandlesRecorded = isTold(config, EventKind.pmcrHandle);
+    const { rules, facts } = config;
+    super(config, ({ slot }) => {
+      const known = facts.byVcpu.get(slot) ?? {};
+      return new Arm64Vcpu({ ...recorded, slot, facts: known, rules, pmcrHandlesRecorded });
+    });
     this.config = config;
-    this.entersRecorded = entersRecorded;
+    this.entersRecorded = recorded.entersRecorded;
   }
 
   protected override applyEvents(
     chunk: EventChunk,
     from: number,
     to: number,
-    observe: (observation: Observation) => void,
+    observe: Observe,
   ): void {
     const { withheld, guestSources } = this.config;
     for (let i = from; i < to; i++) {
@@ -54,7 +43,7 @@ export class Arm64Replayer extends Replayer<Arm64Vcpu> {
       switch (kind) {
         case EventKind.read:
         case EventKind.write:
-          this.access(chunk, i, kind === EventKind.write, observe);
+          this.access(chunk, i, observe);
           break;
         case EventKind.guestEnter: {
           const vcpu = this.vcpuOf(chunk, i);
@@ -117,61 +106,24 @@ export class Arm64Replayer extends Replayer<Arm64Vcpu> {
     }
   }
 
-  private access(
-    chunk: EventChunk,
-    i: number,
-    write: boolean,
-    observe: (observation: Observation) => void,
-  ): void {
+  private access(chunk: EventChunk, i: number, observe: Observe): void {
     const vcpu = this.vcpuOf(chunk, i);
     if (vcpu === undefined) return;
-    const flags = chunk.flags[i]!;
-    const code = chunk.code[i]!;
-    if (!isPmuv3Register(code, registerSpace(flags))) return;
-    const seq = chunk.seq[i]!;
-    const now = this.time(i);
-    vcpu.at(seq, now);
-    vcpu.pcpu = chunk.pcpu[i]!;
-    if ((flags & (EventFlag.entry | EventFlag.trap)) !== 0) {
-      vcpu.accessBegins(now, write, code, flags, chunk.value[i]!);
-      return;
-    }
-    const seen = vcpu.accessCompletes(
-      seq,
-      now,
-      chunk.time[i]!,
-      write,
-      code,
-      flags,
-      chunk.value[i]!,
-    );
-    if (seen !== undefined) observe(seen);
+    if (!isPmuv3Register(chunk.code[i]!, registerSpace(chunk.flags[i]!))) return;
+    vcpu.at(chunk.seq[i]!, this.time(i));
+    this.takeAccess(vcpu, chunk, i, observe);
   }
 
   private eventCreate(chunk: EventChunk, i: number): void {
     const counter = chunk.counter[i]!;
-    const flags = chunk.flags[i]!;
-    if (counter < 0 || counter > 31 || (flags & EventFlag.entry) !== 0) return;
-    const vcpu = this.prepared(chunk, i);
-    if (vcpu === undefined) return;
-    const failed = (flags & EventFlag.failed) !== 0;
-    const pointer = chunk.object[i]!;
-    // An address has one owner at a time: a recycled one leaves its last owner, whichever vCPU that was.
-    if (!failed) for (const other of this.vcpus) other.perf.disown(pointer);
-    vcpu.perf.created({
-      counter,
-      pointer,
-      config: Number(BigInt.asUintN(48, chunk.aux0[i]!)),
-      period: chunk.value[i]!,
-      attr: chunk.code[i]!,
-      failed,
-    });
+    if (counter < 0 || counter > 31 || (chunk.flags[i]! & EventFlag.entry) !== 0) return;
+    this.creation(chunk, i, counter);
   }
 
   private perfEvent(chunk: EventChunk, i: number, kind: EventKind): void {
     const hint = this.vcpuOf(chunk, i);
     const counter = this.counterOf(i, hint);
-    const owner = this.foundOwner;
+    const owner = this.table.owner;
     const flags = chunk.flags[i]!;
     if (counter < 0 || owner === undefined) {
       this.strayEvent(chunk, i, kind, hint);
@@ -266,7 +218,7 @@ export class Arm64Replayer extends Replayer<Arm64Vcpu> {
     // Inside an access it is that access's own answer: not evidence for it. On the vCPU's own thread only one that has
     // not run yet is surely outside of one (an access may have left no record before this).
     if (vcpu === undefined || vcpu.accessIsOpen) return;
-    if (!vcpu.newborn && this.byTid.get(chunk.tid[i]!) === vcpu) return;
+    if (!vcpu.newborn && this.table.ofThread(chunk.tid[i]!) === vcpu) return;
     vcpu.at(chunk.seq[i]!, this.time(i));
     vcpu.userspaceCounter(counter, chunk.value[i]!);
   }

@@ -4,13 +4,13 @@ import type { VcpuFact } from '../../domain/log-facts.ts';
 import { accessResult } from '../../emulator/pmuv3-config.ts';
 import type { CounterView } from '../../emulator/pmuv3-view.ts';
 import {
-  backingOf,
+  type CounterGates,
   type CounterState,
+  counterFacts,
   placementGates,
-  type RegisterState,
   reasonOf,
+  registerState,
   type VcpuState,
-  valueState,
   whereabouts,
 } from '../state-view.ts';
 import type { Arm64Vcpu } from './arm64-vcpu.ts';
@@ -33,37 +33,29 @@ function gatesOf(vcpu: Arm64Vcpu, view: CounterView): string[] {
   return [...gates, ...placementGates(perf, i)];
 }
 
+/** What counter `i` is programmed for, and its gates. */
+export function counterGates(vcpu: Arm64Vcpu, i: number): CounterGates {
+  const view = vcpu.pmu.counterView(i);
+  const gates = gatesOf(vcpu, view);
+  const { event, width } = view;
+  return { counter: i, event, width, counting: gates.length === 0, gates };
+}
+
 /** One counter as it stands. */
 export function counterState(vcpu: Arm64Vcpu, i: number): CounterState {
   const view = vcpu.pmu.counterView(i);
-  const value = valueState(view);
-  const gates = gatesOf(vcpu, view);
   return {
     counter: i,
     name: `${i}`,
     event: view.event,
     eventName: view.event === undefined ? 'not known' : arm64EventLabel(view.event),
-    ...value,
-    ...(value.certainty === 'exact' ? {} : reasonOf(view.reason, view.since)),
-    evidence: vcpu.perf.evidence[i]!,
-    counting: gates.length === 0,
-    gates,
-    backing: backingOf(vcpu.perf, i),
+    ...counterFacts(vcpu.perf, view, i, gatesOf(vcpu, view)),
   };
 }
 
 /** The state of one vCPU as it stands; call `Replayer.advanceTo()` first so that bounds include the time up to now. */
 export function arm64State(vcpu: Arm64Vcpu, fact: VcpuFact): VcpuState {
-  const registers = vcpu.pmu.registerViews().map((view): RegisterState => {
-    const exact = view.unknownBits === 0n;
-    return {
-      name: view.name,
-      value: view.value,
-      unknownBits: view.unknownBits,
-      certainty: exact ? 'exact' : 'unknown',
-      ...(exact ? {} : reasonOf(view.reason, view.since)),
-    };
-  });
+  const registers = vcpu.pmu.registerViews().map(registerState);
   const out = accessResult();
   for (const [name, op2] of PMCEID) {
     vcpu.pmu.read((3 << 14) | (3 << 11) | (9 << 7) | (12 << 3) | op2, RegisterSpace.sysreg, 1, out);

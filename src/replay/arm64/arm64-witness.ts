@@ -1,4 +1,5 @@
 import type { RegisterSpace } from '../../domain/event-kind.ts';
+import type { BackingAttr } from '../../emulator/host-perf.ts';
 
 /**
  * Told what the guest, KVM and the VMM do to one arm64 vCPU's vPMU, as the replay understood the records: before the
@@ -19,6 +20,10 @@ export interface Arm64Witness {
   firstRun(): void;
   /** KVM resets the vPMU; `firstRunComes`: the first guest entry after it is to do what the first run does. */
   reset(firstRunComes: boolean): void;
+  /** The VMM set a register; `value` undefined: it was not recorded. */
+  userspaceSet(code: number, space: RegisterSpace, value: bigint | undefined): void;
+  /** What the VMM set made KVM create this event of a counter. Told after the recorded model took it. */
+  userspaceMade(counter: number, attr: Readonly<BackingAttr>): void;
   /** Records were lost. */
   forget(): void;
   /** The overflow handler of the counter's backing event ran. */

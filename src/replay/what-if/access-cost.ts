@@ -1,4 +1,4 @@
-import type { PerfOperations } from './counterfactual-perf.ts';
+import type { PerfOperations } from '../../emulator/perf-operations.ts';
 import { DurationTally } from './duration-tally.ts';
 
 /** What KVM asked of perf in a guest access (and the entry after it), the costliest first. */

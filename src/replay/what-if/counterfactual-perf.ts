@@ -1,40 +1,7 @@
-import { U64_MAX } from '../../domain/u64.ts';
 import type { BackingAttr, PausablePerf } from '../../emulator/host-perf.ts';
-import { addSpans } from '../../emulator/span.ts';
+import { NO_OPERATIONS, type PerfOperations } from '../../emulator/perf-operations.ts';
 import type { CountChange, FactualCounts } from './factual-counts.ts';
-
-/** What one model asked of perf. */
-export interface PerfOperations {
-  creates: number;
-  /** Creations that the recorded host refused too. */
-  failedCreates: number;
-  /** Enables of an event that existed already. */
-  reuses: number;
-  releases: number;
-  /** Changes of the sample period of an event that existed already. */
-  periods: number;
-}
-
-/** Nothing was asked of perf. */
-export const NO_OPERATIONS: Readonly<PerfOperations> = {
-  creates: 0,
-  failedCreates: 0,
-  reuses: 0,
-  releases: 0,
-  periods: 0,
-};
-
-/** How a counter's event grows while the guest runs. */
-const Growth = {
-  /** It is off, or there is none. */
-  none: 0,
-  /** As the recorded event of that counter, which counts the same thing. */
-  recorded: 1,
-  /** At most as much: it may have missed its hardware counter while the recorded one did not. */
-  atMostRecorded: 2,
-  /** No record tells: between nothing and what a core can do in that time. */
-  free: 3,
-} as const;
+import { GrownCounts, Growth, NOT_KNOWN } from './grown-counts.ts';
 
 /** What is known of the life of an event. */
 const Life = {
@@ -45,8 +12,6 @@ const Life = {
   /** From before the recording: whatever the recorded vCPU had. */
   shared: 3,
 } as const;
-
-const NOT_KNOWN = -1;
 
 /**
  * Host perf as a vPMU under other rules would have met it: the events it asks for count what the recorded event of the
@@ -64,18 +29,10 @@ export class CounterfactualPerf implements PausablePerf {
   /** Events the recorded host refused to create: it would have refused them here too. */
   readonly #refused: ReadonlySet<number>;
 
-  /** Count up to the last fold, as an interval. */
-  readonly #low: BigUint64Array;
-  readonly #span: BigUint64Array;
-  /** The recorded count and the guest residency at the last fold. */
-  readonly #fromLow: BigUint64Array;
-  readonly #fromSpan: BigUint64Array;
-  readonly #fromResidency: Float64Array;
-  readonly #growth: Uint8Array;
+  readonly #grown: GrownCounts;
   readonly #life: Uint8Array;
   /** 0 off, 1 on, 2 not known. */
   readonly #enabled: Uint8Array;
-  readonly #config: Float64Array;
   readonly #excludes: Uint8Array;
   readonly #createdAt: Float64Array;
   readonly #enabledAt: Float64Array;
@@ -99,18 +56,11 @@ export class CounterfactualPerf implements PausablePerf {
     this.#numberOf = numberOf;
     this.#refused = refused;
     const { size } = counts.perf;
-    const u64s = (): BigUint64Array => new BigUint64Array(size);
+    this.#grown = new GrownCounts(counts);
     const f64s = (): Float64Array => new Float64Array(size);
     const u8s = (): Uint8Array => new Uint8Array(size);
-    this.#low = u64s();
-    this.#span = u64s().fill(U64_MAX);
-    this.#fromLow = u64s();
-    this.#fromSpan = u64s().fill(U64_MAX);
-    this.#fromResidency = f64s();
-    this.#growth = u8s().fill(Growth.recorded);
     this.#life = u8s().fill(Life.shared);
     this.#enabled = u8s().fill(2);
-    this.#config = f64s().fill(NOT_KNOWN);
     this.#excludes = u8s();
     this.#createdAt = f64s().fill(NOT_KNOWN);
     this.#enabledAt = f64s().fill(NOT_KNOWN);
@@ -129,20 +79,36 @@ export class CounterfactualPerf implements PausablePerf {
       this.operations.failedCreates++;
       return false;
     }
-    this.#touched[counter] = 1;
     this.operations.creates++;
+    this.#begin(counter, number, attr);
+    return true;
+  }
+
+  /** An event that was not made by this model's rules: the VMM had it made, whatever they are. */
+  made(counter: number, attr: Readonly<BackingAttr>): void {
+    this.#begin(counter, this.#numberOf(attr), attr);
+  }
+
+  /** What is asked meanwhile is not the guest's doing: a state is set. */
+  uncounted(act: () => void): void {
+    const before = { ...this.operations };
+    act();
+    Object.assign(this.operations, before);
+  }
+
+  #begin(counter: number, number: number | undefined, attr: Readonly<BackingAttr>): void {
+    this.#touched[counter] = 1;
     this.#made[counter] = 1;
-    this.#zero(counter);
+    this.#grown.zero(counter);
     this.#life[counter] = Life.live;
-    this.#config[counter] = number ?? NOT_KNOWN;
+    this.#grown.config[counter] = number ?? NOT_KNOWN;
     this.#excludes[counter] = Number(attr.excludeUser) | (Number(attr.excludeKernel) << 1);
-    if (!attr.excludeKnown) this.#config[counter] = NOT_KNOWN;
+    if (!attr.excludeKnown) this.#grown.config[counter] = NOT_KNOWN;
     this.#unsampled[counter] = attr.periodKnown && attr.samplePeriod === 0n ? 1 : 0;
     this.#createdAt[counter] = this.#counts.perf.residency;
     this.#enabled[counter] = 0;
     this.#suspect[counter] = 0;
     if (!attr.disabled) this.#on(counter);
-    return true;
   }
 
   enable(counter: number): void {
@@ -160,14 +126,14 @@ export class CounterfactualPerf implements PausablePerf {
     this.#touched[counter] = 1;
     if (this.#made[counter] === 1) this.operations.releases++;
     this.#made[counter] = 0;
-    this.#zero(counter);
+    this.#grown.zero(counter);
     this.#life[counter] = Life.none;
     this.#enabled[counter] = 0;
   }
 
   pause(counter: number): void {
     this.#touched[counter] = 1;
-    this.#zero(counter);
+    this.#grown.zero(counter);
     this.#enabled[counter] = 0;
   }
 
@@ -178,39 +144,32 @@ export class CounterfactualPerf implements PausablePerf {
   }
 
   countLow(counter: number): bigint {
-    const low = this.#low[counter]!;
-    return this.#span[counter] === U64_MAX ? 0n : low + this.#grownLow(counter);
+    return this.#grown.low(counter);
   }
 
   countSpan(counter: number): bigint {
-    return addSpans(this.#span[counter]!, this.#grownSpan(counter));
+    return this.#grown.span(counter);
   }
 
   rebase(counter: number): void {
     this.#touched[counter] = 1;
-    this.#fold(counter);
-    this.#low[counter] = 0n;
-    this.#span[counter] = 0n;
+    this.#grown.rebase(counter);
   }
 
   doubt(counter: number): void {
     this.#touched[counter] = 1;
     this.#doubted[counter] = 1;
     if (this.#life[counter] === Life.shared) return;
-    this.#fold(counter);
-    const high = this.#low[counter]! + this.#span[counter]!;
-    this.#low[counter] = 0n;
-    this.#span[counter] = high >= U64_MAX ? U64_MAX : high;
+    this.#grown.doubt(counter);
     this.#life[counter] = Life.doubt;
     this.#enabled[counter] = 2;
-    this.#growth[counter] = Growth.free;
   }
 
   /** The vPMU was just made: it has no events. */
   none(): void {
     this.#touched.fill(1);
     for (let counter = 0; counter < this.#life.length; counter++) {
-      this.#zero(counter);
+      this.#grown.zero(counter);
       this.#life[counter] = Life.none;
       this.#enabled[counter] = 0;
     }
@@ -221,9 +180,7 @@ export class CounterfactualPerf implements PausablePerf {
     this.#touched.fill(1);
     this.#life.fill(Life.doubt);
     this.#enabled.fill(2);
-    this.#growth.fill(Growth.free);
-    this.#low.fill(0n);
-    this.#span.fill(U64_MAX);
+    this.#grown.forget();
   }
 
   // ---- what the records say ----------------------------------------------------------------------------------------
@@ -247,12 +204,7 @@ export class CounterfactualPerf implements PausablePerf {
         this.#life[counter] = Life.shared;
       }
     }
-    const next = this.#growthOf(counter);
-    if (!anew && next === this.#growth[counter]) return;
-    if (anew) this.#foldTo(counter, this.#counts.endLow[counter]!, this.#counts.endSpan[counter]!);
-    else this.#fold(counter);
-    this.#from(counter);
-    this.#growth[counter] = next;
+    this.#grown.grow(counter, this.#growthOf(counter), anew);
   }
 
   /** True if the model asked something of the counter's event that is not settled. */
@@ -262,7 +214,7 @@ export class CounterfactualPerf implements PausablePerf {
 
   /** True while the counter's event surely does not count. */
   growthless(counter: number): boolean {
-    return this.#growth[counter] === Growth.none;
+    return this.#grown.growth[counter] === Growth.none;
   }
 
   /** True while this event and the recorded one were made and enabled by the same steps: they share every fate. */
@@ -278,7 +230,7 @@ export class CounterfactualPerf implements PausablePerf {
   #madeAlike(counter: number): boolean {
     const { perf } = this.#counts;
     const now = this.#createdAt[counter] === perf.residency;
-    return now && this.#made[counter] === 1 && this.#config[counter] === perf.config[counter];
+    return now && this.#made[counter] === 1 && this.#grown.config[counter] === perf.config[counter];
   }
 
   #growthOf(counter: number): number {
@@ -287,13 +239,14 @@ export class CounterfactualPerf implements PausablePerf {
     if (life === Life.none) return Growth.none;
     if (this.#enabled[counter] === 0) {
       // As long as the recorded event is off too, nothing grows, and what records still tell of its count holds for both.
-      const both = this.#growth[counter] === Growth.recorded && counts.perf.wanted[counter] === 0;
+      const both =
+        this.#grown.growth[counter] === Growth.recorded && counts.perf.wanted[counter] === 0;
       return both ? Growth.recorded : Growth.none;
     }
     if (life === Life.shared) return Growth.recorded;
     if (life === Life.doubt) return Growth.free;
     const excludes = this.#excludes[counter]!;
-    const config = this.#config[counter]!;
+    const config = this.#grown.config[counter]!;
     const alike = counts.countsAs(counter, config, (excludes & 1) !== 0, (excludes & 2) !== 0);
     if (config === NOT_KNOWN || !alike) return this.#astray(counter);
     if (this.inStep(counter) && counts.perf.wanted[counter] === 1) {
@@ -316,79 +269,5 @@ export class CounterfactualPerf implements PausablePerf {
     if (this.#enabled[counter] !== 1) this.#enabledAt[counter] = this.#counts.perf.residency;
     this.#enabled[counter] = 1;
     this.#suspect[counter] = 0;
-  }
-
-  /** The count is exactly zero from now on. */
-  #zero(counter: number): void {
-    this.#low[counter] = 0n;
-    this.#span[counter] = 0n;
-    this.#growth[counter] = Growth.none;
-    this.#from(counter);
-  }
-
-  #from(counter: number): void {
-    const { perf } = this.#counts;
-    this.#fromLow[counter] = perf.countLow(counter);
-    this.#fromSpan[counter] = perf.countSpan(counter);
-    this.#fromResidency[counter] = perf.residency;
-  }
-
-  /** Puts the growth up to now into the count. */
-  #fold(counter: number): void {
-    const { perf } = this.#counts;
-    this.#foldTo(counter, perf.countLow(counter), perf.countSpan(counter));
-    this.#from(counter);
-  }
-
-  /** The same where the recorded count, before it began anew, ended in [low, low + span]. */
-  #foldTo(counter: number, low: bigint, span: bigint): void {
-    if (this.#growth[counter] === Growth.none) return;
-    const least = this.#least(counter, low);
-    const most = this.#most(counter, low, span);
-    if (this.#span[counter] === U64_MAX) return;
-    this.#low[counter] = this.#low[counter]! + least;
-    this.#span[counter] = addSpans(this.#span[counter]!, most - least);
-  }
-
-  #grownLow(counter: number): bigint {
-    if (this.#growth[counter] === Growth.none) return 0n;
-    return this.#least(counter, this.#counts.perf.countLow(counter));
-  }
-
-  #grownSpan(counter: number): bigint {
-    if (this.#growth[counter] === Growth.none) return 0n;
-    const { perf } = this.#counts;
-    const low = perf.countLow(counter);
-    return this.#most(counter, low, perf.countSpan(counter)) - this.#least(counter, low);
-  }
-
-  /** Least and most growth since the last fold when the recorded count lies in [low, low + span] now. */
-  #least(counter: number, low: bigint): bigint {
-    if (this.#growth[counter] !== Growth.recorded) return 0n;
-    const span = this.#fromSpan[counter]!;
-    if (span === U64_MAX) return 0n;
-    const from = this.#fromLow[counter]! + span;
-    return low > from ? low - from : 0n;
-  }
-
-  #most(counter: number, low: bigint, span: bigint): bigint {
-    const ceiling = this.#ceiling(counter);
-    if (this.#growth[counter] === Growth.free || span === U64_MAX) return ceiling;
-    const high = low + span;
-    const from = this.#fromLow[counter]!;
-    const grown = high > from ? high - from : 0n;
-    // The least is never above it: both come from the same recorded interval.
-    if (grown <= ceiling) return grown;
-    const least = this.#least(counter, low);
-    return ceiling > least ? ceiling : least;
-  }
-
-  /** The most a core can count in the guest time since the last fold. */
-  #ceiling(counter: number): bigint {
-    const { perf, ceiling } = this.#counts;
-    const ns = perf.residency - this.#fromResidency[counter]!;
-    if (ns <= 0) return 0n;
-    const config = this.#config[counter]!;
-    return BigInt(Math.ceil(ns * ceiling(config === NOT_KNOWN ? undefined : config)));
   }
 }

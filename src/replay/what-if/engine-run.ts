@@ -1,5 +1,5 @@
 import type { RegisterSpace } from '../../domain/event-kind.ts';
-import type { PerfOperations } from './counterfactual-perf.ts';
+import type { PerfOperations } from '../../emulator/perf-operations.ts';
 import type { Shown } from './shown.ts';
 
 /** A counter as one rule set would have left it. */
@@ -13,11 +13,23 @@ export interface EngineCounter {
   readonly since: number;
 }
 
+/**
+ * What KVM does to the hardware where the guest has the counters itself. At most as often as said: some exits are handled
+ * without leaving KVM's inner loop. Undefined: guest entries are not recorded.
+ */
+export interface HardwareOperations {
+  /** The guest's PMU context was loaded into the hardware, saved and taken off it. */
+  readonly contextLoads: number | undefined;
+  readonly contextPuts: number | undefined;
+}
+
 /** One vPMU played under one rule set, beside the recorded one. */
 export interface EngineRun {
   readonly name: string;
   /** What it has asked of host perf so far. */
   readonly operations: Readonly<PerfOperations>;
+  /** What it has done to the hardware instead; undefined: it is perf that owns the counters. */
+  readonly hardware: HardwareOperations | undefined;
   /** What the present guest access came to; undefined before the first. */
   shown: Shown | undefined;
   counter(counter: number): EngineCounter;

@@ -3,96 +3,31 @@ import { UsageError } from '../../domain/errors.ts';
 import type { EventChunk } from '../../domain/event-chunk.ts';
 import { EventFlag, EventKind } from '../../domain/event-kind.ts';
 import type { TimeSpec } from '../../domain/time-spec.ts';
-import { U64_MAX } from '../../domain/u64.ts';
 import { Arm64Vcpu } from '../arm64/arm64-vcpu.ts';
 import { createReplayer } from '../create-replayer.ts';
 import { type PreparedReplay, prepareReplay, type ReplayLog } from '../replay-log.ts';
 import { resolveLimit } from '../replay-to.ts';
 import type { Replayer } from '../replayer.ts';
-import type { Certainty, CounterState } from '../state-view.ts';
+import type { CounterState } from '../state-view.ts';
 import type { VcpuReplay } from '../vcpu-replay.ts';
-import type { RuleSetChoice } from '../vm-facts.ts';
 import { X86Vcpu } from '../x86/x86-vcpu.ts';
-import { type AccessCost, AccessTimer } from './access-cost.ts';
+import { AccessTimer } from './access-cost.ts';
 import { Arm64Runs } from './arm64-runs.ts';
-import type { PerfOperations } from './counterfactual-perf.ts';
 import type { EngineRun, GuestAccess, VcpuRuns } from './engine-run.ts';
 import { checkRuleName } from './rule-names.ts';
 import { likeness, type Shown } from './shown.ts';
+import {
+  type Comparison,
+  operationsOf,
+  type Parting,
+  playedValue,
+  recordedValue,
+  valuesPart,
+  type WhatIfCounter,
+  type WhatIfResult,
+  type WhatIfVcpu,
+} from './what-if-result.ts';
 import { X86Runs } from './x86-runs.ts';
-
-/** What a counter would hold under one rule set. */
-export interface WhatIfValue {
-  readonly ruleSet: string;
-  readonly certainty: Certainty;
-  /** The value lies in [low, high]; high below low: it wraps at `width` bits. Both 0n when unknown. */
-  readonly low: bigint;
-  readonly high: bigint;
-  readonly width: number;
-  /** Why it is not exact, a stable word, and since which event (0: from the start). */
-  readonly reason?: string;
-  readonly since?: number;
-}
-
-/** One counter at the instant, under every rule set. */
-export interface WhatIfCounter {
-  readonly counter: number;
-  /** Number the recorded guest programmed; undefined when not known. */
-  readonly event: number | undefined;
-  readonly eventName: string;
-  /** In the order the rule sets were asked for. */
-  readonly values: readonly WhatIfValue[];
-  /** Seq of the first access to it at which a rule set surely showed something else than the first one; 0 none. */
-  readonly partsAt: number;
-}
-
-/** One vCPU under every rule set. */
-export interface WhatIfVcpu {
-  readonly slot: number;
-  readonly counters: readonly WhatIfCounter[];
-  readonly operations: readonly ({ readonly ruleSet: string } & Readonly<PerfOperations>)[];
-  /** How long this recording's PMU accesses took; empty where exits or entries are not recorded. */
-  readonly costs: readonly AccessCost[];
-}
-
-/** The first guest access at which a rule set surely showed something else than the first one. */
-export interface Parting {
-  readonly ruleSet: string;
-  readonly seq: number;
-  readonly time: bigint;
-  readonly vcpu: number;
-  readonly access: GuestAccess;
-  /** What the first rule set showed, and this one. */
-  readonly reference: Shown;
-  readonly shown: Shown;
-}
-
-/** How the answers of one rule set compare with the first one's, over all guest accesses. */
-export interface Comparison {
-  readonly ruleSet: string;
-  readonly same: number;
-  readonly apart: number;
-  /** What is known does not tell. */
-  readonly open: number;
-  readonly parting: Parting | undefined;
-}
-
-/** One recording as several rule sets would have played it. */
-export interface WhatIfResult {
-  readonly time: bigint;
-  readonly seq: number;
-  /** The rules the recording was made under: their values are the recorded ones. */
-  readonly recorded: RuleSetChoice;
-  readonly ruleSets: readonly string[];
-  readonly vcpus: readonly WhatIfVcpu[];
-  /** Every rule set but the first, against the first. */
-  readonly comparisons: readonly Comparison[];
-  /** Guest accesses to PMU registers that were played. */
-  readonly accesses: number;
-  readonly events: number;
-  /** True when an access or a final value surely differs. */
-  readonly parts: boolean;
-}
 
 /** Kinds after which the recorded backing events may do something else. */
 const SETTLING: ReadonlySet<EventKind> = new Set([
@@ -287,10 +222,7 @@ class WhatIf {
       return {
         slot: played.vcpu.slot,
         counters: counters.map((state) => this.#counter(played, state)),
-        operations: this.#names.map((name, r) => ({
-          ruleSet: name,
-          ...played.runs.runs[r]!.operations,
-        })),
+        operations: this.#names.map((name, r) => operationsOf(name, played.runs.runs[r]!)),
         costs: played.timer.costs(),
       };
     });
@@ -312,30 +244,12 @@ class WhatIf {
   }
 
   #counter(played: Played, state: CounterState): WhatIfCounter {
-    const values = this.#names.map((ruleSet, r): WhatIfValue => {
-      if (ruleSet === this.#prepared.ruleSet.name) {
-        const { certainty, low, high, width, reason, since } = state;
-        return {
-          ruleSet,
-          certainty,
-          low: certainty === 'unknown' ? 0n : low,
-          high: certainty === 'unknown' ? 0n : high,
-          width,
-          ...(reason === undefined ? {} : { reason, since: since ?? 0 }),
-        };
-      }
-      const { low, span, width, reason, since } = played.runs.runs[r]!.counter(state.counter);
-      const certainty = span === 0n ? 'exact' : span === U64_MAX ? 'unknown' : 'bounded';
-      return {
-        ruleSet,
-        certainty,
-        low,
-        high: certainty === 'unknown' ? 0n : BigInt.asUintN(width, low + span),
-        width,
-        ...(reason === '' ? {} : { reason, since }),
-      };
-    });
     const { counter, event, eventName } = state;
+    const values = this.#names.map((ruleSet, r) =>
+      ruleSet === this.#prepared.ruleSet.name
+        ? recordedValue(ruleSet, state)
+        : playedValue(ruleSet, played.runs.runs[r]!.counter(counter)),
+    );
     return { counter, event, eventName, values, partsAt: played.partsAt.get(counter) ?? 0 };
   }
 }
@@ -356,20 +270,4 @@ function runsOf(
     return new X86Runs(vcpu, rules, accessed);
   }
   throw new TypeError('a vCPU of an architecture that what-if does not know');
-}
-
-/** True when two rule sets surely leave a counter with different values. */
-function valuesPart({ values }: WhatIfCounter): boolean {
-  const [first, ...rest] = values.map(
-    ({ certainty, low, high, width }): Shown => ({
-      refused: false,
-      outcomeUnknown: false,
-      low,
-      span: certainty === 'unknown' ? U64_MAX : BigInt.asUintN(width, high - low),
-      width,
-      unknownBits: 0n,
-      hostBits: 0n,
-    }),
-  );
-  return rest.some((value) => likeness(first!, value) === 'apart');
 }

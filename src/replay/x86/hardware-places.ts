@@ -1,7 +1,8 @@
 import { FIXED_BASE } from '../../arch/x86-bits.ts';
 import type { X86Pmu } from '../../emulator/x86/x86-pmu.ts';
 import type { FieldVisitor } from '../fields.ts';
-import { X86_COUNTER_NUMBERS, type X86RecordedPerf } from './recorded-perf-x86.ts';
+import type { X86RecordedPerf } from './recorded-perf-x86.ts';
+import { X86_COUNTER_NUMBERS } from './x86-limits.ts';
 
 /** The value perf writes for its longest period, 2^47 − 1 (semantics B.6). */
 export const LONGEST_START = 2 ** 47 + 1;

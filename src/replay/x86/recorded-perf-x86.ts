@@ -2,26 +2,15 @@ import type { PerfEventAttr } from '../../domain/log-facts.ts';
 import type { BackingAttr, PausablePerf } from '../../emulator/host-perf.ts';
 import type { FieldVisitor } from '../fields.ts';
 import { Backing, PerfEventState, RecordedPerf, STATE_UNKNOWN } from '../recorded-perf.ts';
-
-/** Counter numbers of x86: GP i = i, fixed i = 32 + i. */
-export const X86_COUNTER_NUMBERS = 40;
-
-/** No core that runs KVM clocks above 10 GHz, and none counts more than 64 of anything in one cycle: a bound, no estimate. */
-export const X86_EVENTS_PER_NS = 640;
+import { EarlyCalls } from './early-calls.ts';
+import { X86_COUNTER_NUMBERS, X86_EVENTS_PER_NS } from './x86-limits.ts';
 
 /**
  * Backing events of an x86 vCPU: besides being created and released they are paused (disabled, read and counted from 0
  * again), get new periods and are enabled again. Creations name no counter: they are told apart by what is asked for.
  */
 export class X86RecordedPerf extends RecordedPerf implements PausablePerf {
-  /** 1: a pause was recorded that the emulator has not asked for yet. */
-  private readonly pausedEarly: Uint8Array;
-  /** 1: a period change was recorded (2: refused) that the emulator has not asked for yet; and the period. */
-  private readonly periodEarly: Uint8Array;
-  private readonly earlyPeriod: BigUint64Array;
-  private readonly periodTold: Uint8Array;
-  /** 1: the enable of an event was recorded that the emulator has not asked for yet. */
-  private readonly enabledEarly: Uint8Array;
+  private readonly early: EarlyCalls;
   /** perf's own count when the event was last placed on a hardware counter; what that counted since, and the residency then. */
   private readonly placedCount: BigUint64Array;
   private readonly delta: BigUint64Array;
@@ -57,7 +46,7 @@ export class X86RecordedPerf extends RecordedPerf implements PausablePerf {
       at += n;
       return new Uint8Array(this.buffer, at - n, n);
     };
-    this.earlyPeriod = u64s();
+    const period = u64s();
     this.placedCount = u64s();
     this.lastEnabled = u64s();
     this.lastRunning = u64s();
@@ -66,19 +55,13 @@ export class X86RecordedPerf extends RecordedPerf implements PausablePerf {
     const f64s = (): Float64Array => new Float64Array(this.buffer, u64s().byteOffset, n);
     this.timesAt = f64s();
     this.deltaAt = f64s();
-    this.pausedEarly = u8s();
-    this.periodEarly = u8s();
-    this.enabledEarly = u8s();
-    this.periodTold = u8s();
+    this.early = new EarlyCalls(period, u8s);
   }
 
   override forget(): void {
     super.forget();
-    // The base class forgets while it is constructed, before these exist.
-    this.pausedEarly?.fill(0);
-    this.periodEarly?.fill(0);
-    this.enabledEarly?.fill(0);
-    this.periodTold?.fill(0);
+    // The base class forgets while it is constructed, before this exists.
+    this.early?.forget();
     this.expectPauses = false;
   }
 
@@ -98,15 +81,15 @@ export class X86RecordedPerf extends RecordedPerf implements PausablePerf {
     const recorded = this.creations.assign(counter, attr.config, period);
     if (!recorded && this.expectCreates && this.expectPauses && this.pointer[counter] !== 0n) {
       // The model does not know whether KVM made a new event: the records say that it went on with the old one.
-      if (this.pausedEarly[counter] === 1) this.pause(counter);
+      if (this.early.paused[counter] === 1) this.pause(counter);
       else this.rebase(counter);
-      this.clearEarly(counter);
+      this.early.clear(counter);
       this.enable(counter);
       return true;
     }
-    this.clearEarly(counter);
+    this.early.clear(counter);
     const created = super.create(counter, attr);
-    this.placedCount[counter] = BigInt.asUintN(64, -this.delta[counter]!);
+    this.goOnFromHere(counter);
     // A recorded period is minus the counter's value: what the model does not know, it can learn from it.
     if (created && !attr.periodKnown && this.pointer[counter] !== 0n) this.mismatch[counter] = 1;
     if (this.mismatch[counter] === 1) this.anyEarly = true;
@@ -114,19 +97,19 @@ export class X86RecordedPerf extends RecordedPerf implements PausablePerf {
   }
 
   override enable(counter: number): void {
-    this.enabledEarly[counter] = 0;
+    this.early.enabled[counter] = 0;
     super.enable(counter);
   }
 
   override release(counter: number): void {
-    this.clearEarly(counter);
+    this.early.clear(counter);
     super.release(counter);
   }
 
   pause(counter: number): void {
-    if (this.pausedEarly[counter] === 0 && this.expectPauses) this.deviations++;
+    if (this.early.paused[counter] === 0 && this.expectPauses) this.deviations++;
     this.beginAnew(counter);
-    this.pausedEarly[counter] = 0;
+    this.early.paused[counter] = 0;
     this.settle(counter);
     this.wanted[counter] = 0;
     this.relLow[counter] = 0n;
@@ -135,27 +118,25 @@ export class X86RecordedPerf extends RecordedPerf implements PausablePerf {
     this.offSpan[counter] = 0n;
     this.lastExact[counter] = 0n;
     this.exactAt[counter] = this.residency;
-    // What the hardware counter has counted so far belongs to before: counts go on when it is started anew.
-    this.placedCount[counter] = BigInt.asUintN(64, -this.delta[counter]!);
+    this.goOnFromHere(counter);
     this.origins[counter] = this.origins[counter]! + 1;
   }
 
   setPeriod(counter: number, period: bigint): boolean {
-    const early = this.periodEarly[counter]!;
-    this.periodEarly[counter] = 0;
+    const early = this.early.periodSet[counter]!;
+    this.early.periodSet[counter] = 0;
     if (early === 0) {
       if (this.expectPauses && this.life[counter] === Backing.live) this.deviations++;
       return true;
     }
-    if (this.earlyPeriod[counter] === period) this.periodsConfirmed++;
+    if (this.early.period[counter] === period) this.periodsConfirmed++;
     else this.periodsContradicted++;
     return early === 1;
   }
 
-  private clearEarly(counter: number): void {
-    this.pausedEarly[counter] = 0;
-    this.periodEarly[counter] = 0;
-    this.enabledEarly[counter] = 0;
+  /** What the hardware counter has counted so far belongs to before: counts go on when it is started anew. */
+  private goOnFromHere(counter: number): void {
+    this.placedCount[counter] = BigInt.asUintN(64, -this.delta[counter]!);
   }
 
   // What the records say.
@@ -173,11 +154,11 @@ export class X86RecordedPerf extends RecordedPerf implements PausablePerf {
   /** event-pause: `count` is what the event had counted since it last began at 0. */
   paused(counter: number, count: bigint, reset: boolean): void {
     this.anyEarly = true;
-    if (this.pausedEarly[counter] === 1) {
+    if (this.early.paused[counter] === 1) {
       // KVM paused it twice before the emulator asked: the counts add up.
       this.exactCount(counter, BigInt.asUintN(64, this.lastExact[counter]! + count));
     } else this.exactCount(counter, count);
-    if (reset) this.pausedEarly[counter] = 1;
+    if (reset) this.early.paused[counter] = 1;
     this.wanted[counter] = 0;
     this.state[counter] = PerfEventState.off;
     this.placementFailed[counter] = 0;
@@ -185,16 +166,16 @@ export class X86RecordedPerf extends RecordedPerf implements PausablePerf {
 
   /** A pause of it was recorded that the emulator has not asked for yet. */
   wasPausedNow(counter: number): boolean {
-    return this.pausedEarly[counter] === 1;
+    return this.early.paused[counter] === 1;
   }
 
   /** event-period. */
   periodSet(counter: number, period: bigint, failed: boolean): void {
     this.anyEarly = true;
     this.anyPeriodTold = true;
-    this.periodEarly[counter] = failed ? 2 : 1;
-    this.earlyPeriod[counter] = period;
-    this.periodTold[counter] = failed ? 0 : 1;
+    this.early.periodSet[counter] = failed ? 2 : 1;
+    this.early.period[counter] = period;
+    this.early.periodTold[counter] = failed ? 0 : 1;
   }
 
   /**
@@ -202,14 +183,14 @@ export class X86RecordedPerf extends RecordedPerf implements PausablePerf {
    * the event had counted is folded then. 0n: none was recorded.
    */
   takePeriodTold(counter: number): bigint {
-    const told = this.periodTold[counter] === 1 ? this.earlyPeriod[counter]! : 0n;
-    this.periodTold[counter] = 0;
+    const told = this.early.periodTold[counter] === 1 ? this.early.period[counter]! : 0n;
+    this.early.periodTold[counter] = 0;
     return told;
   }
 
   override enabled(counter: number): void {
     super.enabled(counter);
-    this.enabledEarly[counter] = 1;
+    this.early.enabled[counter] = 1;
     this.anyEarly = true;
   }
 
@@ -289,15 +270,15 @@ export class X86RecordedPerf extends RecordedPerf implements PausablePerf {
     this.anyEarly = false;
     this.deviations += this.creations.place(counterFor ?? (() => -1));
     for (let i = 0; i < this.size; i++) {
-      if (this.pausedEarly[i] === 1) {
+      if (this.early.paused[i] === 1) {
         // KVM paused it although the model did not: what it counted is folded somewhere the model does not know.
         this.deviations++;
         this.pause(i);
         this.deviations -= this.expectPauses ? 1 : 0;
-        this.wanted[i] = this.enabledEarly[i] === 1 ? 1 : 0;
+        this.wanted[i] = this.early.enabled[i] === 1 ? 1 : 0;
         this.state[i] = STATE_UNKNOWN;
       }
-      this.clearEarly(i);
+      this.early.clear(i);
     }
     return super.reconcile(attrOf);
   }

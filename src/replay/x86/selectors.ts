@@ -1,4 +1,4 @@
-import { Sel } from '../../arch/x86-bits.ts';
+import { FIXED_BASE, Sel } from '../../arch/x86-bits.ts';
 import { decodeMsr, Msr, msrIndex, msrKind } from '../../arch/x86-msrs.ts';
 
 /** GuestOnly (40) and HostOnly (41) of an AMD selector, and EN (22) and INT (20) of any. */
@@ -39,4 +39,10 @@ export function counterIndex(msr: number): number {
   return kind === Msr.counter || kind === Msr.fullWidth || kind === Msr.amdCounter
     ? msrIndex(decoded)
     : -1;
+}
+
+/** Counter number a counter MSR belongs to (fixed counters from FIXED_BASE on), −1 if it is none. */
+export function counterOfMsr(msr: number): number {
+  const decoded = decodeMsr(msr);
+  return msrKind(decoded) === Msr.fixedCounter ? FIXED_BASE + msrIndex(decoded) : counterIndex(msr);
 }

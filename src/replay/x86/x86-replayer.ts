@@ -9,8 +9,8 @@ import {
   registerSpace,
 } from '../../domain/event-kind.ts';
 import { isHostsOwn } from '../hosts-own.ts';
-import type { Observation } from '../observation.ts';
-import { Replayer, type X86ReplayConfig } from '../replayer.ts';
+import { commonRecorded, isTold, type X86ReplayConfig } from '../replay-config.ts';
+import { type Observe, Replayer } from '../replayer.ts';
 import { HardwareCounters } from './hardware-counters.ts';
 import { x86Config } from './x86-facts.ts';
 import { X86Vcpu } from './x86-vcpu.ts';
@@ -47,6 +47,16 @@ const USED_KINDS: readonly EventKind[] = [
   EventKind.lost,
 ];
 
+/** The host's accesses to its hardware counters are recorded (AMD), and no better evidence is. */
+function hardwareTells(config: X86ReplayConfig): boolean {
+  return (
+    config.facts.vendor === 'amd' &&
+    isTold(config, EventKind.hostWrmsr) &&
+    isTold(config, EventKind.hostRdpmc) &&
+    !isTold(config, EventKind.eventPause)
+  );
+}
+
 /** Replays recordings of x86 hosts. */
 export class X86Replayer extends Replayer<X86Vcpu> {
   private readonly config: X86ReplayConfig;
@@ -56,45 +66,29 @@ export class X86Replayer extends Replayer<X86Vcpu> {
   private readonly used = new Uint8Array(KIND_SPECS.length);
 
   constructor(config: X86ReplayConfig) {
-    const recorded = (kind: EventKind): boolean =>
-      config.recordedKinds.has(kind) && config.withheld.kinds[kind] !== true;
-    const entersRecorded = recorded(EventKind.guestEnter) && recorded(EventKind.guestExit);
-    const shape = x86Config(config.facts);
-    const soleWitnesses = new Set(config.facts.soleWitnesses);
-    const kernelPages = new Set(config.facts.kernelPages);
-    const tells =
-      recorded(EventKind.hostWrmsr) &&
-      recorded(EventKind.hostRdpmc) &&
-      !recorded(EventKind.eventPause) &&
-      config.facts.vendor === 'amd';
+    const recorded = commonRecorded(config);
+    const { facts, rules } = config;
+    const tells = (kind: EventKind): boolean => isTold(config, kind);
     const owners: { of?: (slot: number) => X86Vcpu | undefined } = {};
-    const hardware = tells
-      ? new HardwareCounters(config.facts.pcpus, (slot) => owners.of?.(slot))
+    const hardware = hardwareTells(config)
+      ? new HardwareCounters(facts.pcpus, (slot) => owners.of?.(slot))
       : undefined;
-    super(
-      config,
-      ({ slot }) =>
-        new X86Vcpu({
-          slot,
-          rules: config.rules,
-          config: shape,
-          soleWitnesses,
-          kernelPages,
-          resolution: config.resolution,
-          entersRecorded,
-          overflowsRecorded: recorded(EventKind.eventOverflow),
-          createsRecorded: recorded(EventKind.eventCreate),
-          pausesRecorded: recorded(EventKind.eventPause) && recorded(EventKind.eventPeriod),
-          emulationRecorded: recorded(EventKind.emulated),
-          pmisRecorded: recorded(EventKind.interruptAccept),
-          hardware,
-          attr: config.attr,
-        }),
-    );
-    owners.of = (slot) => this.bySlot.get(slot);
+    const options = {
+      ...recorded,
+      rules,
+      config: x86Config(facts),
+      soleWitnesses: new Set(facts.soleWitnesses),
+      kernelPages: new Set(facts.kernelPages),
+      pausesRecorded: tells(EventKind.eventPause) && tells(EventKind.eventPeriod),
+      emulationRecorded: tells(EventKind.emulated),
+      pmisRecorded: tells(EventKind.interruptAccept),
+      hardware,
+    };
+    super(config, ({ slot }) => new X86Vcpu({ ...options, slot }));
+    owners.of = (slot) => this.table.ofSlot(slot);
     this.hardware = hardware;
     this.config = config;
-    this.entersRecorded = entersRecorded;
+    this.entersRecorded = recorded.entersRecorded;
     for (const kind of USED_KINDS) if (config.withheld.kinds[kind] !== true) this.used[kind] = 1;
     if (hardware === undefined) for (const kind of HOST_REGISTER_KINDS) this.used[kind] = 0;
   }
@@ -103,7 +97,7 @@ export class X86Replayer extends Replayer<X86Vcpu> {
     chunk: EventChunk,
     from: number,
     to: number,
-    observe: (observation: Observation) => void,
+    observe: Observe,
   ): void {
     const { guestSources } = this.config;
     const anyGuestSource = guestSources.size > 0;
@@ -120,7 +114,7 @@ export class X86Replayer extends Replayer<X86Vcpu> {
           break;
         case EventKind.read:
         case EventKind.write:
-          this.access(chunk, i, kind === EventKind.write, observe);
+          this.access(chunk, i, observe);
           break;
         case EventKind.guestEnter: {
           const vcpu = this.prepared(chunk, i);
@@ -197,34 +191,19 @@ export class X86Replayer extends Replayer<X86Vcpu> {
     }
   }
 
-  private access(
-    chunk: EventChunk,
-    i: number,
-    write: boolean,
-    observe: (observation: Observation) => void,
-  ): void {
+  private access(chunk: EventChunk, i: number, observe: Observe): void {
     const flags = chunk.flags[i]!;
     const code = chunk.code[i]!;
     const space = registerSpace(flags);
     if (space !== RegisterSpace.msr && space !== RegisterSpace.rdpmc) return;
     const vcpu = this.prepared(chunk, i);
     if (vcpu === undefined) return;
-    const { vendor } = this.config.facts;
-    const known = decodeMsr(code) !== 0 || isForeignPmuMsr(code, vendor);
+    const known = decodeMsr(code) !== 0 || isForeignPmuMsr(code, this.config.facts.vendor);
     if (space === RegisterSpace.msr && !known) {
       if ((flags & EventFlag.failed) !== 0) vcpu.exceptionInjected();
       return;
     }
-    const seq = chunk.seq[i]!;
-    const now = this.time(i);
-    vcpu.pcpu = chunk.pcpu[i]!;
-    if ((flags & (EventFlag.entry | EventFlag.trap)) !== 0) {
-      vcpu.accessBegins(now, write, code, flags, chunk.value[i]!);
-      return;
-    }
-    const time = chunk.time[i]!;
-    const seen = vcpu.accessCompletes(seq, now, time, write, code, flags, chunk.value[i]!);
-    if (seen !== undefined) observe(seen);
+    this.takeAccess(vcpu, chunk, i, observe);
   }
 
   protected override get extraState(): ArrayBuffer | undefined {
@@ -251,30 +230,16 @@ export class X86Replayer extends Replayer<X86Vcpu> {
   }
 
   private eventCreate(chunk: EventChunk, i: number): void {
-    const flags = chunk.flags[i]!;
-    if ((flags & EventFlag.entry) !== 0) return;
-    if (isHostsOwn(chunk.counter[i]!, this.config.attr(chunk.code[i]!))) return;
-    const vcpu = this.prepared(chunk, i);
-    if (vcpu === undefined) return;
-    const failed = (flags & EventFlag.failed) !== 0;
-    const pointer = chunk.object[i]!;
-    // An address has one owner at a time: a recycled one leaves its last owner, whichever vCPU that was.
-    if (!failed) for (const other of this.vcpus) other.perf.disown(pointer);
-    vcpu.perf.created({
-      counter: chunk.counter[i]!,
-      pointer,
-      config: Number(BigInt.asUintN(48, chunk.aux0[i]!)),
-      period: chunk.value[i]!,
-      attr: chunk.code[i]!,
-      failed,
-    });
-    vcpu.eventCreated();
+    if ((chunk.flags[i]! & EventFlag.entry) !== 0) return;
+    const counter = chunk.counter[i]!;
+    if (isHostsOwn(counter, this.config.attr(chunk.code[i]!))) return;
+    this.creation(chunk, i, counter)?.eventCreated();
   }
 
   private perfEvent(chunk: EventChunk, i: number, kind: EventKind): void {
     const hint = this.vcpuOf(chunk, i);
     const counter = this.counterOf(i, hint);
-    const owner = this.foundOwner;
+    const owner = this.table.owner;
     const flags = chunk.flags[i]!;
     const value = chunk.value[i]!;
     const complete = (flags & (EventFlag.entry | EventFlag.noValue)) === 0;

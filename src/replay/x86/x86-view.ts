@@ -5,13 +5,14 @@ import type { VcpuFact } from '../../domain/log-facts.ts';
 import { U64_MAX } from '../../domain/u64.ts';
 import type { X86CounterView } from '../../emulator/x86/x86-view.ts';
 import {
-  backingOf,
+  type CounterGates,
   type CounterState,
+  counterFacts,
   placementGates,
   type RegisterState,
   reasonOf,
+  registerState,
   type VcpuState,
-  valueState,
   whereabouts,
 } from '../state-view.ts';
 import type { X86Vcpu } from './x86-vcpu.ts';
@@ -31,23 +32,24 @@ function gatesOf(vcpu: X86Vcpu, view: X86CounterView): string[] {
   return [...gates, ...placementGates(vcpu.perf, view.counter)];
 }
 
+/** What counter `i` is programmed for, and its gates. */
+export function counterGates(vcpu: X86Vcpu, i: number): CounterGates {
+  const view = vcpu.pmu.counterView(i);
+  const gates = gatesOf(vcpu, view);
+  const { event, width } = view;
+  return { counter: i, event, width, counting: gates.length === 0, gates };
+}
+
 /** One counter as it stands. */
 export function counterState(vcpu: X86Vcpu, i: number): CounterState {
   const view = vcpu.pmu.counterView(i);
-  const value = valueState(view);
-  const gates = gatesOf(vcpu, view);
   return {
     counter: i,
     name: i >= FIXED_BASE ? `fixed ${i - FIXED_BASE}` : `GP ${i}`,
     event: view.event,
     eventName:
       view.event === undefined ? 'not known' : x86EventLabel(view.event, vcpu.pmu.config.vendor),
-    ...value,
-    ...(value.certainty === 'exact' ? {} : reasonOf(view.reason, view.since)),
-    evidence: vcpu.perf.evidence[i]!,
-    counting: gates.length === 0,
-    gates,
-    backing: backingOf(vcpu.perf, i),
+    ...counterFacts(vcpu.perf, view, i, gatesOf(vcpu, view)),
   };
 }
 
@@ -55,16 +57,7 @@ export function counterState(vcpu: X86Vcpu, i: number): CounterState {
 export function x86State(vcpu: X86Vcpu, fact: VcpuFact): VcpuState {
   const { pmu } = vcpu;
   const counters = vcpu.counters.map((i) => counterState(vcpu, i));
-  const registers = pmu.registerViews().map((view): RegisterState => {
-    const exact = view.unknownBits === 0n;
-    return {
-      name: view.name,
-      value: view.value,
-      unknownBits: view.unknownBits,
-      certainty: exact ? 'exact' : 'unknown',
-      ...(exact ? {} : reasonOf(view.reason, view.since)),
-    };
-  });
+  const registers = pmu.registerViews().map(registerState);
   const selectors = vcpu.counters.filter((i) => i < FIXED_BASE).map((i) => selectorState(vcpu, i));
   return { ...whereabouts(vcpu, fact), registers: [...registers, ...selectors], counters };
 }

@@ -9,8 +9,8 @@ export interface X86Witness {
   write(msr: number, value: bigint): void;
   /** The same of a value that was not recorded. */
   writeUnknown(msr: number): void;
-  /** A WRMSR that faulted. */
-  refusedWrite(msr: number, value: bigint): void;
+  /** A WRMSR that faulted; `value` undefined: it was not recorded. */
+  refusedWrite(msr: number, value: bigint | undefined): void;
   /** RDMSR or RDPMC; `value` undefined: it faulted, or the value was not recorded. */
   read(code: number, space: RegisterSpace, refused: boolean, value: bigint | undefined): void;
   /** Before the VM entry: what is pending is done. */
