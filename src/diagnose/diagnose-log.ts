@@ -1,6 +1,5 @@
 import { RELATIVE_CLOCK } from '../domain/log-facts.ts';
 import type { ReplayChoices, ReplayLog } from '../replay/replay-log.ts';
-import type { ReplayConfig } from '../replay/replayer.ts';
 import type { RuleSetChoice } from '../replay/vm-facts.ts';
 import { CAUSES } from './causes/catalogue.ts';
 import type { CauseGroup } from './causes/cause.ts';
@@ -9,14 +8,15 @@ import { type Impossible, impossibleValues } from './guard.ts';
 import type { GuestWindow, HostSpan } from './guest-windows/guest-window.ts';
 import { guestWindows } from './guest-windows/guest-windows.ts';
 import type { HostEventRecord } from './guest-windows/host-inventory.ts';
-import { readMarks } from './guest-windows/marks.ts';
 import { type Series, seriesOf } from './guest-windows/series.ts';
 import { holdsZero, isExact } from './ledger/amount.ts';
 import { type Ledger, makeLedger } from './ledger/ledger.ts';
 import type { Report, WholeLog } from './rules/overall.ts';
 import type { Compared, RunFacts } from './rules/rule.ts';
 import { OVERALL_RULES, RULES } from './rules/rules.ts';
+import { runFacts } from './run-facts.ts';
 import { diagnoseStatistics, type StatisticsDiagnosis } from './statistics/diagnose-statistics.ts';
+import { reportInstants } from './statistics/report-instants.ts';
 import { type StatSide, statSides } from './statistics/samples.ts';
 
 /** One window taken apart. */
@@ -29,6 +29,8 @@ export interface WindowDiagnosis {
   readonly notCompared: string;
   readonly ledger: Ledger;
   readonly verdict: Verdict;
+  /** A refused (#GP) control write: every value after it is suspect until the next one succeeds. Null: none. */
+  readonly suspectSince: number | null;
   /** Values of it that cannot be, whatever they are compared with. */
   readonly impossible: readonly Impossible[];
 }
@@ -57,13 +59,10 @@ export interface Diagnosis {
   readonly droppedWindows: number;
   /** What holds for the recording as a whole: causes that keep a counter from ever counting have no window. */
   readonly overall: Ledger;
+  /** The perf stat outputs the log holds, of either side. */
+  readonly reports: readonly { readonly role: StatSide['role']; readonly name: string }[];
   /** Outputs of perf stat of both sides, pair by pair, where the log holds no trace to place them in. */
   readonly statistics: readonly StatisticsDiagnosis[];
-}
-
-function kernelOf(release: string | undefined): RunFacts['kernel'] {
-  const match = /^(\d+)\.(\d+)/.exec(release ?? '');
-  return match === null ? undefined : [Number(match[1]), Number(match[2])];
 }
 
 /** Takes one window apart under every rule. */
@@ -86,7 +85,16 @@ export function diagnoseWindow(
   const lostAt = window.happenings.lost.evidence;
   const ledger = makeLedger(difference, judgements, { lostAt });
   const notCompared = comparison === null ? whyNotCompared(window, run) : '';
-  return { window, host, basis, notCompared, ledger, verdict: verdictOf(ledger), impossible };
+  return {
+    window,
+    host,
+    basis,
+    notCompared,
+    ledger,
+    verdict: verdictOf(ledger),
+    suspectSince: window.records.refusedControl?.seq ?? null,
+    impossible,
+  };
 }
 
 /** Stages whose findings mean that the counter did not count what it should. */
@@ -108,7 +116,7 @@ function diagnoseOverall(whole: WholeLog): Ledger {
     const judgement = rule.judge(whole);
     return judgement === undefined ? [] : [judgement];
   });
-  return makeLedger(null, judgements, { lostAt: whole.observed.lost.evidence });
+  return makeLedger(null, judgements, { lostAt: whole.observed.lost.evidence, staged: false });
 }
 
 /** The totals of host and guest, each host's with each guest's. */
@@ -120,18 +128,18 @@ function statisticsOf(sides: readonly StatSide[]): StatisticsDiagnosis[] {
 /** The reports with their times, where those are on the trace's clock. */
 function placed(log: ReplayLog, sides: readonly StatSide[]): Report[] {
   const clocks = new Map(log.imports().map(({ source, facts }) => [source, facts.clock]));
+  const known = (source: number): boolean => clocks.get(source) !== RELATIVE_CLOCK;
+  const guests = sides.filter(({ role, source }) => role === 'guest' && known(source));
+  const instants = reportInstants(log, new Set(guests.map(({ source }) => source)));
   return sides.map((side) => {
     const to = log.timeOf(side.samples[0]!.seq);
-    const known =
-      clocks.get(side.source) !== RELATIVE_CLOCK && to !== undefined && side.elapsed > 0n;
-    return { ...side, span: known ? { from: to - side.elapsed, to } : null };
+    const timed = known(side.source) && to !== undefined && side.elapsed > 0n;
+    return {
+      ...side,
+      span: timed ? { from: to - side.elapsed, to } : null,
+      instants: instants.get(side.source) ?? null,
+    };
   });
-}
-
-/** Counters of one CPU: AMD's core extension has six; an Intel guest's own leaf does not tell the host's. */
-function hardwareCounters(config: ReplayConfig): number | undefined {
-  if (config.arch !== 'x86' || config.facts.vendor !== 'amd') return undefined;
-  return config.facts.shape.perfctrCore === false ? 4 : (config.facts.shape.gpCounters ?? 6);
 }
 
 /** Replays a log, cuts it into windows and explains each. */
@@ -142,33 +150,23 @@ export function diagnoseLog(
 ): Diagnosis {
   const reports = statSides(log);
   const statistics = statisticsOf(reports);
+  const told = reports.map(({ role, name }) => ({ role, name }));
   if (log.vcpus().length === 0) {
     const overall = makeLedger(null, [], { lostAt: [] });
-    return { ruleSet: null, windows: [], droppedWindows: 0, overall, statistics };
+    return { ruleSet: null, windows: [], droppedWindows: 0, overall, reports: told, statistics };
   }
-  const { windows, dropped, prepared, observed } = guestWindows(log, choices, progress);
-  const { config, ruleSet } = prepared;
-  const told = log.imports().flatMap(({ facts }) => (facts.role === 'host' ? [facts] : []));
-  const run: RunFacts = {
-    arch: config.arch,
-    kernel: kernelOf(told.find(({ kernelRelease }) => kernelRelease !== undefined)?.kernelRelease),
-    kinds: config.recordedKinds,
-    ruleSet: ruleSet.name,
-    vendor: config.arch === 'x86' ? config.facts.vendor : undefined,
-    mediated: config.arch === 'x86' && config.rules.ownership === 'mediated',
-    hardwareCounters: hardwareCounters(config),
-    vhe: told.find(({ vhe }) => vhe !== undefined)?.vhe,
-    cpuModel: told.find(({ cpuModel }) => cpuModel !== undefined)?.cpuModel,
-    marks: readMarks(log),
-  };
+  const { windows: all, dropped, prepared, observed } = guestWindows(log, choices, progress);
+  const windows = all.filter(({ used }) => used);
+  const run = runFacts(log, prepared);
   const series = seriesOf(windows);
   return {
-    ruleSet,
+    ruleSet: prepared.ruleSet,
     windows: windows.map((window) =>
       diagnoseWindow(window, run, observed.hostEvents, series.get(window) ?? null),
     ),
     droppedWindows: dropped,
     overall: diagnoseOverall({ run, windows, observed, reports: placed(log, reports) }),
+    reports: told,
     statistics,
   };
 }

@@ -1,5 +1,8 @@
-import type { CountedModes, HostEvent } from './host-event.ts';
-import type { CounterWindow, HostSpan } from './windows.ts';
+import { sameEvent, sameLevels } from './compare.ts';
+import type { GuestWindow, HostSpan, Span } from './guest-windows/guest-window.ts';
+import type { CountedModes } from './guest-windows/host-event.ts';
+import { isExact } from './ledger/amount.ts';
+import type { RunFacts } from './rules/rule.ts';
 
 /** What a host event counted over a span, next to the guest's counter. */
 export interface HostCount {
@@ -31,8 +34,10 @@ export interface DiffNote {
 export interface DiffRow {
   readonly vcpu: number;
   readonly counter: number;
-  /** Event number as the guest selected it, −1 not recorded. */
+  /** Event number as the guest selected it, −1 not recorded; and what people call it. */
   readonly event: number;
+  readonly eventName: string;
+  /** From the first to the last moment at which the guest wanted the counter to count. */
   readonly window: {
     readonly fromSeq: number;
     readonly toSeq: number;
@@ -66,6 +71,7 @@ export interface DiffTotal {
   readonly vcpu: number;
   readonly counter: number;
   readonly event: number;
+  readonly eventName: string;
   readonly windows: number;
   readonly comparedWindows: number;
   /** Guest counts over all windows. */
@@ -89,130 +95,126 @@ function shareOf(part: bigint, whole: bigint): number {
   return whole === 0n ? 0 : Number(part) / Number(whole);
 }
 
-function spanOf(spans: readonly HostSpan[], wanted: readonly CountedModes[]): HostSpan | undefined {
+const guestOf = ({ guest }: HostSpan): bigint => guest.low;
+
+/** The span of these modes over which the guest counted most. */
+function spanOf(spans: readonly HostSpan[], modes: CountedModes): HostSpan | undefined {
   return spans
-    .filter((span) => wanted.includes(span.event.modes))
-    .sort((a, b) => Number(b.last.guest - b.first.guest - (a.last.guest - a.first.guest)))[0];
+    .filter((span) => span.modes === modes)
+    .sort((a, b) => Number(guestOf(b) - guestOf(a)))[0];
 }
 
-const hostDelta = (span: HostSpan): bigint => span.last.host - span.first.host;
+/** On hardware only for a part of the time it was enabled: its count is of that part. */
+function isMultiplexed({ enabledNs, runningNs }: HostSpan): boolean {
+  return enabledNs !== null && runningNs !== null && runningNs < enabledNs;
+}
 
-/** Turns a finished window into a row; `nameOf` knows host events that perf stat names. */
-export function diffRow(
-  window: CounterWindow,
-  nameOf: (event: HostEvent) => string | undefined,
-): DiffRow {
-  const spans = [...window.hosts.values()];
-  const modesOf = (event: HostEvent): CountedModes => {
-    const name = nameOf(event);
-    if (name !== undefined) {
-      const modifiers = name.slice(name.lastIndexOf(':') + 1);
-      if (name.includes(':') && modifiers.includes('G') && !modifiers.includes('H')) return 'G';
-      if (name.includes(':') && modifiers.includes('H') && !modifiers.includes('G')) return 'H';
-    }
-    return event.modes;
-  };
-  const g =
-    spans.find((span) => modesOf(span.event) === 'G' && span.last.seq > span.first.seq) ??
-    spanOf(spans, ['G']);
-  const h = spans.find((span) => modesOf(span.event) === 'H') ?? spanOf(spans, ['H']);
-  const windowCount = window.endCount - window.startCount;
-  const compared =
-    g === undefined
-      ? null
-      : { fromSeq: g.first.seq, toSeq: g.last.seq, fromTime: g.first.time, toTime: g.last.time };
-  const guest = g === undefined ? windowCount : g.last.guest - g.first.guest;
-  const hostG = g === undefined ? null : hostDelta(g);
+const LEVELS = {
+  arm64: { user: 'EL0', kernel: 'EL1' },
+  x86: { user: 'CPL 3', kernel: 'CPL 0' },
+} as const;
+
+/** Levels the guest's counter leaves out: `EL0`, `EL1`, both, or ''. */
+function filteredBy({ filter }: GuestWindow, arch: RunFacts['arch']): string {
+  if (filter === null) return '';
+  const { user, kernel } = LEVELS[arch];
+  return [filter.user ? [user] : [], filter.kernel ? [kernel] : []].flat().join(' and ');
+}
+
+/** What is recorded of the window beside its counts. */
+function notesOf(window: GuestWindow, g: HostSpan | undefined, run: RunFacts): DiffNote[] {
   const notes: DiffNote[] = [];
-  // A filtered counter and an unfiltered host event count different things.
-  const alike = window.filtered === '';
+  const note = (code: DiffNote['code'], text: string, evidence: readonly number[]): void => {
+    notes.push({ code, text, evidence });
+  };
+  const { placementRefused, errorState, lost } = window.happenings;
+  const alike = g === undefined ? filteredBy(window, run.arch) === '' : sameLevels(window, g);
   if (!alike) {
-    notes.push({
-      code: 'filtered',
-      text: `the guest's counter leaves out ${window.filtered}; the host's count does not`,
-      evidence: [window.createdSeq],
-    });
+    const levels = filteredBy(window, run.arch);
+    const text =
+      levels === ''
+        ? "the host's count leaves out levels that the guest's counter does not"
+        : `the guest's counter leaves out ${levels}; the host's count does not`;
+    note('filtered', text, window.filter === null ? [] : [window.filter.seq]);
   }
-  if (window.notPlaced !== 0) {
-    notes.push({
-      code: 'not-placed',
-      text: 'backing event refused by the PMU driver: no free counter',
-      evidence: [window.notPlaced],
-    });
+  if (placementRefused.count > 0) {
+    const text = 'backing event refused by the PMU driver: no free counter';
+    note('not-placed', text, placementRefused.evidence.slice(0, 1));
   }
-  if (window.errorState !== 0) {
-    notes.push({
-      code: 'event-error',
-      text: 'backing event in ERROR: it does not count until enabled again',
-      evidence: [window.errorState],
-    });
+  // A pinned event that was refused is in ERROR: said already.
+  if (errorState.count > 0 && placementRefused.count === 0) {
+    const text = 'backing event in ERROR: it does not count until enabled again';
+    note('event-error', text, errorState.evidence.slice(0, 1));
   }
-  if (g !== undefined && g.notRunning !== 0) {
-    notes.push({
-      code: 'host-not-running',
-      text: 'host :G event not on hardware for part of the span',
-      evidence: [g.notRunning],
-    });
+  if (g !== undefined && g.notRunningAt !== 0) {
+    const text = 'host :G event not on hardware for part of the span';
+    note('host-not-running', text, [g.notRunningAt]);
+  } else if (g !== undefined && isMultiplexed(g)) {
+    const share = (100 * Number(g.runningNs)) / Number(g.enabledNs);
+    const text = `host :G event on hardware ${share.toFixed(0)} % of the span: its count is of that part`;
+    note('host-not-running', text, [g.toSeq]);
   }
-  if (window.lost)
-    notes.push({ code: 'records-lost', text: 'records lost inside the window', evidence: [] });
-  if (!window.endExact) {
-    notes.push({
-      code: 'count-not-recorded',
-      text: 'last count of the window not recorded: guest is a lower bound',
-      evidence: [window.toSeq],
-    });
+  if (lost.count > 0) note('records-lost', 'records lost inside the window', []);
+  if (window.guest === null || !isExact(window.guest)) {
+    const text = 'last count of the window not recorded: guest is a lower bound';
+    note('count-not-recorded', text, [window.toSeq]);
   }
-  if (g === undefined) {
-    notes.push(
-      window.hostRefused === 0
-        ? {
-            code: 'not-compared',
-            text: 'no host :G count of this event over the window',
-            evidence: [],
-          }
-        : {
-            code: 'host-not-running',
-            text: 'host events of this kind refused a counter too: nothing to compare with',
-            evidence: [window.hostRefused],
-          },
-    );
+  if (g === undefined && window.hostRefusedAt === 0) {
+    note('not-compared', 'no host :G count of this event over the window', []);
+  } else if (g === undefined) {
+    const text = 'host events of this kind refused a counter too: nothing to compare with';
+    note('host-not-running', text, [window.hostRefusedAt]);
   }
-  const span = Number(window.toTime - window.fromTime);
-  const coverage =
-    compared === null
-      ? 0
-      : windowCount > 0n
-        ? shareOf(guest, windowCount)
-        : span === 0
-          ? 0
-          : Math.min(1, Number(compared.toTime - compared.fromTime) / span);
+  return notes;
+}
+
+/** Share of the window that is compared: of its counts or, where it has none, of its time. */
+function coverageOf(guest: bigint, whole: bigint, g: HostSpan, from: bigint, to: bigint): number {
+  if (whole > 0n) return shareOf(guest, whole);
+  return to === from ? 0 : Math.min(1, Number(g.toTime - g.fromTime) / Number(to - from));
+}
+
+/** The span the guest wanted the counter to count; KVM enables its event a little before the access that asks for it is done. */
+function spanOfRow(window: GuestWindow, g: HostSpan | undefined): Span {
+  const span = window.enabledSpan ?? window;
+  if (g === undefined) return span;
+  const { fromSeq, fromTime } = g.fromSeq < span.fromSeq ? g : span;
+  const { toSeq, toTime } = g.toSeq > span.toSeq ? g : span;
+  return { fromSeq, fromTime, toSeq, toTime };
+}
+
+/** Turns a window into a row. */
+export function diffRow(window: GuestWindow, run: RunFacts): DiffRow {
+  const spans = window.hosts.filter((span) => sameEvent(window, span, run));
+  const g = spanOf(spans, 'G');
+  const h = spanOf(spans, 'H');
+  const windowCount = window.guest?.low ?? 0n;
+  const guest = g === undefined ? windowCount : g.guest.low;
+  const hostG = g?.host ?? null;
+  // A filtered counter and an unfiltered host event count different things.
+  const comparable =
+    g !== undefined && sameLevels(window, g) && isExact(g.guest) && !isMultiplexed(g);
+  const { fromSeq, toSeq, fromTime, toTime } = spanOfRow(window, g);
   return {
     vcpu: window.vcpu,
     counter: window.counter,
-    event: window.config,
-    window: {
-      fromSeq: window.fromSeq,
-      toSeq: window.toSeq,
-      fromTime: window.fromTime,
-      toTime: window.toTime,
-    },
+    event: window.event ?? -1,
+    eventName: window.eventName,
+    window: { fromSeq, toSeq, fromTime, toTime },
     windowCount,
-    windowExact: window.endExact,
-    compared,
+    windowExact: window.guest !== null && isExact(window.guest),
+    compared:
+      g === undefined
+        ? null
+        : { fromSeq: g.fromSeq, toSeq: g.toSeq, fromTime: g.fromTime, toTime: g.toTime },
     guest,
     hostG,
-    hostH: h === undefined ? null : hostDelta(h),
-    difference: alike && hostG !== null ? guest - hostG : null,
-    ratio: alike ? ratioOf(guest, hostG) : null,
-    coverage,
-    hosts: spans.map((s) => ({
-      pointer: s.event.pointer,
-      modes: modesOf(s.event),
-      name: nameOf(s.event),
-      count: hostDelta(s),
-    })),
-    notes,
+    hostH: h?.host ?? null,
+    difference: comparable && hostG !== null ? guest - hostG : null,
+    ratio: comparable ? ratioOf(guest, hostG) : null,
+    coverage: g === undefined ? 0 : coverageOf(guest, windowCount, g, fromTime, toTime),
+    hosts: spans.map(({ pointer, modes, name, host }) => ({ pointer, modes, name, count: host })),
+    notes: notesOf(window, g, run),
   };
 }
 
@@ -227,9 +229,7 @@ export function diffTotals(rows: Iterable<DiffRow>): DiffTotal[] {
   }
   const totals = [...groups.values()].map((group): DiffTotal => {
     const head = group[0]!;
-    const compared = group.filter(
-      (row) => row.difference !== null && row.compared!.toSeq > row.compared!.fromSeq,
-    );
+    const compared = group.filter((row) => row.difference !== null);
     const sum = (list: readonly DiffRow[], of: (row: DiffRow) => bigint): bigint =>
       list.reduce((total, row) => total + of(row), 0n);
     const windowCount = sum(group, (row) => row.windowCount);
@@ -252,6 +252,7 @@ export function diffTotals(rows: Iterable<DiffRow>): DiffTotal[] {
       vcpu: head.vcpu,
       counter: head.counter,
       event: head.event,
+      eventName: head.eventName,
       windows: group.length,
       comparedWindows: compared.length,
       windowCount,

@@ -17,12 +17,13 @@ import {
   chunkOfEvents,
   rowsOf,
   type SliceableLog,
-  SliceLog,
   type SliceRange,
   witnesses,
 } from '../replay/slice/slice-events.ts';
 import { arm64StartEvents } from '../replay/slice/start-events.ts';
-import { CheckTally, type CheckTotals } from './check.ts';
+import { historyOf, standingEvents, tails } from './slice-history.ts';
+import { partsOf, tryOut } from './slice-trial.ts';
+import { valuesHeld } from './slice-values.ts';
 
 /** A part of a log that stands by itself. */
 export interface Slice {
@@ -37,24 +38,6 @@ export interface Slice {
 /** Events a slice may begin earlier than asked, so that no access is cut in two. */
 const MOST_LEAD = 256;
 
-/** Kinds a replay looks at: what the history before a slice is reduced to. */
-const HISTORY: ReadonlySet<EventKind> = new Set(
-  Object.values(EventKind).filter(
-    (kind) =>
-      ![
-        EventKind.other,
-        EventKind.count,
-        EventKind.countSpread,
-        EventKind.clock,
-        EventKind.marker,
-        EventKind.schedMigrate,
-        EventKind.halt,
-        EventKind.wakeup,
-        EventKind.userspaceExit,
-      ].includes(kind as never),
-  ),
-);
-
 /** Where a slice begins: the event before it and the state after that; undefined `before`: the beginning of the log. */
 interface Start {
   readonly before: Event | undefined;
@@ -66,7 +49,7 @@ interface Start {
 /**
  * Cuts the events of a range out of a log so that they can be replayed, checked and diagnosed without it. The preamble
  * re-creates the state at the start; where events made from the state do not give every guest read the prediction it has
- * in the whole log, the earlier events themselves are kept. UsageError for a range without events.
+ * in the whole log, the last earlier events themselves are kept, as few as do. UsageError for a range without events.
  */
 export function sliceLog(
   log: SliceableLog & { readonly head: string },
@@ -89,16 +72,23 @@ export function sliceLog(
     yield* log.chunks(range);
   }
   const made = preambleOf(log, prepared, start, firstTime, ends);
+  const held = valuesHeld(start.step?.replayer, body);
   const whole = observationsOf(prepared, start, body, ends.last.seq);
   const candidates: { form: SliceFacts['form']; preamble: () => Iterable<EventChunk> }[] = [];
   if (made !== undefined) {
     const chunk = chunkOfEvents(made);
     candidates.push({ form: 'state', preamble: () => (chunk === undefined ? [] : [chunk]) });
   }
-  candidates.push({ form: 'history', preamble: () => historyOf(log, start.before, ends) });
-  for (const { form, preamble } of candidates) {
-    const tried = tryOut(log, prepared, preamble, body, whole);
-    if (form === 'state' && !tried.faithful) continue;
+  const around = { before: start.before, kinds: ends.kinds, source: ends.source };
+  for (const fromSeq of tails(start.before)) {
+    candidates.push({
+      form: 'history',
+      preamble: () => historyOf(log, around, fromSeq),
+    });
+  }
+  for (const [i, { form, preamble }] of candidates.entries()) {
+    const tried = tryOut(log, prepared, preamble, body, { whole, held });
+    if (i < candidates.length - 1 && !tried.faithful) continue;
     const { guestReads, counterReads } = tried.totals;
     return {
       facts: {
@@ -120,14 +110,6 @@ export function sliceLog(
     };
   }
   throw new InputError('the slice replays in no form like the log it is from');
-}
-
-function* partsOf(
-  preamble: () => Iterable<EventChunk>,
-  body: () => Iterable<EventChunk>,
-): Iterable<EventChunk> {
-  yield* preamble();
-  yield* body();
 }
 
 interface Ends {
@@ -231,49 +213,15 @@ function preambleOf(
     if (told === undefined) return undefined;
     events.push(...told);
   }
-  const present = new Set([...ends.kinds, ...events.map(({ kind }) => kind!)]);
+  const standing = standingEvents(log, fromSeq - 1);
+  const present = new Set([...ends.kinds, ...[...standing, ...events].map(({ kind }) => kind!)]);
   const first = events.reduce((least, event) => (event.time! < least ? event.time! : least), time);
   // In order of time, what is of one time in the order it was made.
   return [
     ...witnesses(log.kindCounts().keys(), present, { time: first, source: ends.source }),
+    ...standing,
     ...events.toSorted((a, b) => (a.time! < b.time! ? -1 : a.time! > b.time! ? 1 : 0)),
   ];
-}
-
-/** The events up to `before` that a replay looks at, and a record of each kind that comes only after the slice. */
-function* historyOf(
-  log: SliceableLog,
-  before: Event | undefined,
-  ends: Ends,
-): Iterable<EventChunk> {
-  const tids = new Set(log.vcpus().map(({ tid }) => tid));
-  const present = new Set(ends.kinds);
-  const history = function* (): Iterable<EventChunk> {
-    if (before === undefined) return;
-    for (const chunk of log.chunks()) {
-      const rows: number[] = [];
-      let over = false;
-      for (let i = 0; i < chunk.length && !over; i++) {
-        over = chunk.seq[i] === before.seq;
-        const kind = chunk.kind[i]! as EventKind;
-        if (!HISTORY.has(kind)) continue;
-        const other =
-          kind === EventKind.schedSwitch &&
-          !tids.has(chunk.tid[i]!) &&
-          !tids.has(Number(BigInt.asIntN(32, chunk.value[i]!)));
-        if (!other) rows.push(i);
-      }
-      if (rows.length > 0) yield rowsOf(chunk, rows);
-      if (over) return;
-    }
-  };
-  for (const { length, kind } of history()) {
-    for (let i = 0; i < length; i++) present.add(kind[i]! as EventKind);
-  }
-  const place = { time: log.firstTime ?? 0n, source: ends.source };
-  const blank = chunkOfEvents(witnesses(log.kindCounts().keys(), present, place));
-  if (blank !== undefined) yield blank;
-  yield* history();
 }
 
 /** The guest reads of the slice's body as the whole log predicts them. Goes on from the start's replayer. */
@@ -306,47 +254,4 @@ function observationsOf(
     if (chunk.seq.subarray(0, chunk.length).includes(lastSeq)) break;
   }
   return seen;
-}
-
-const SURENESS = { confirmed: 3, bounded: 2, unknown: 1, contradicted: 0 } as const;
-
-interface Trial {
-  readonly totals: CheckTotals;
-  readonly preamble: number;
-  readonly events: number;
-  /** Every read that the whole log confirms is confirmed, and none is contradicted that is not there. */
-  readonly faithful: boolean;
-  readonly lessSure: number;
-}
-
-/** Replays a slice and compares its predictions with those of the whole log. */
-function tryOut(
-  log: SliceableLog,
-  { ruleSet }: PreparedReplay,
-  preamble: () => Iterable<EventChunk>,
-  body: () => Iterable<EventChunk>,
-  whole: readonly Observation[],
-): Trial {
-  let before = 0;
-  for (const { length } of preamble()) before += length;
-  const slice = new SliceLog(log, () => partsOf(preamble, body));
-  const { config, source } = prepareReplay(slice, { rules: ruleSet.name });
-  const tally = new CheckTally();
-  const seen: Observation[] = [];
-  runReplay(replay(source, config), (step) => {
-    tally.add(step);
-    for (const observation of step.observations) {
-      if (observation.seq > before) seen.push(observation);
-    }
-  });
-  let faithful = seen.length === whole.length;
-  let lessSure = 0;
-  whole.forEach((expected, i) => {
-    const got = seen[i];
-    if (got === undefined) return;
-    if (SURENESS[got.verdict] < SURENESS[expected.verdict]) lessSure++;
-    if (expected.verdict === 'confirmed' && got.verdict !== 'confirmed') faithful = false;
-    if (got.verdict === 'contradicted' && expected.verdict !== 'contradicted') faithful = false;
-  });
-  return { totals: tally.totals(), preamble: before, events: slice.eventCount, faithful, lessSure };
 }

@@ -1,14 +1,18 @@
-import { arm64EventByName } from '../arch/arm64-events.ts';
+import { arm64EventByName, arm64EventLabel } from '../arch/arm64-events.ts';
+import { perfHardwareName } from '../arch/perf-maps.ts';
+import { eventOfHardware, x86EventLabel } from '../arch/x86-events.ts';
 import { EventFlag, EventKind } from '../domain/event-kind.ts';
 import { RELATIVE_CLOCK } from '../domain/log-facts.ts';
 import type { ReplayLog } from '../replay/replay-log.ts';
-import type { CounterWindow } from './windows.ts';
+import type { GuestWindow } from './guest-windows/guest-window.ts';
+import type { RunFacts } from './rules/rule.ts';
 
 /** One `perf stat -I` interval of the host against what the guest's counters of that event counted in it. */
 export interface IntervalRow {
   /** Slot of the vCPU, −1: all of them (perf stat does not say whose thread it counted). */
   readonly vcpu: number;
   readonly event: number;
+  readonly eventName: string;
   readonly fromTime: bigint;
   readonly toTime: bigint;
   /** The guest's count lies in [guestLow, guestHigh]: its counters have records only now and then. */
@@ -33,11 +37,26 @@ interface HostInterval {
   readonly notes: Set<string>;
 }
 
+/** Generic events perf has a name for. */
+const GENERIC_EVENTS = 10;
+
+/** The guest's number of an event of perf's by its name; undefined for one it has none of. */
+function eventByName(name: string, { arch, vendor }: RunFacts): number | undefined {
+  if (arch === 'arm64') return arm64EventByName(name);
+  for (let config = 0; config < GENERIC_EVENTS; config++) {
+    if (perfHardwareName(config) === name) return eventOfHardware(config, vendor === 'intel');
+  }
+  return undefined;
+}
+
 /** Event and counted mode of a perf stat name like `cycles:G` or `armv8_pmuv3/inst_retired/uH`; undefined if it is not one of the two. */
-function parseName(name: string): { readonly event: number; readonly mode: 'G' | 'H' } | undefined {
+function parseName(
+  name: string,
+  run: RunFacts,
+): { readonly event: number; readonly mode: 'G' | 'H' } | undefined {
   const match = /^(.*?)(?::|(?<=\/))([a-zA-Z]+)$/.exec(name);
   if (match === null) return undefined;
-  const event = arm64EventByName(match[1]!);
+  const event = eventByName(match[1]!, run);
   const modifiers = match[2]!;
   const guest = modifiers.includes('G');
   if (event === undefined || guest === modifiers.includes('H')) return undefined;
@@ -45,7 +64,7 @@ function parseName(name: string): { readonly event: number; readonly mode: 'G' |
 }
 
 /** The host's intervals by time, :G and :H of one event side by side. */
-function hostIntervals(log: ReplayLog): HostInterval[] {
+function hostIntervals(log: ReplayLog, run: RunFacts): HostInterval[] {
   if (!log.kindCounts().has(EventKind.count)) return [];
   const usable = new Set(
     log
@@ -63,7 +82,7 @@ function hostIntervals(log: ReplayLog): HostInterval[] {
       const length = chunk.object[i]!;
       if (!usable.has(chunk.source[i]!) || (flags & EventFlag.total) !== 0 || length === 0n)
         continue;
-      const named = parseName(log.name(chunk.code[i]!));
+      const named = parseName(log.name(chunk.code[i]!), run);
       if (named === undefined) continue;
       const to = chunk.time[i]!;
       const from = to - length;
@@ -102,22 +121,30 @@ function hostIntervals(log: ReplayLog): HostInterval[] {
  * full; one that crosses its edge counts between nothing and what it counted, for its counts are recorded only now and
  * then. Only recordings whose times are on the trace's clock (`--stat-start`) can be compared.
  */
-export function intervalRows(log: ReplayLog, windows: readonly CounterWindow[]): IntervalRow[] {
-  return hostIntervals(log).map((interval) => {
+export function intervalRows(
+  log: ReplayLog,
+  windows: readonly GuestWindow[],
+  run: RunFacts,
+): IntervalRow[] {
+  return hostIntervals(log, run).map((interval) => {
     let low = 0n;
     let high = 0n;
     for (const window of windows) {
-      if (window.config !== interval.event || (interval.vcpu >= 0 && window.vcpu !== interval.vcpu))
+      if (window.event !== interval.event || (interval.vcpu >= 0 && window.vcpu !== interval.vcpu))
         continue;
-      if (window.toTime <= interval.from || window.fromTime >= interval.to) continue;
-      const count = window.endCount - window.startCount;
-      if (window.fromTime >= interval.from && window.toTime <= interval.to) low += count;
-      high += count;
+      const { fromTime, toTime } = window.enabledSpan ?? window;
+      if (toTime <= interval.from || fromTime >= interval.to) continue;
+      if (fromTime >= interval.from && toTime <= interval.to) low += window.guest?.low ?? 0n;
+      high += window.guest?.high ?? 0n;
     }
     const { hostG, hostH } = interval;
     return {
       vcpu: interval.vcpu,
       event: interval.event,
+      eventName:
+        run.arch === 'x86'
+          ? x86EventLabel(interval.event, run.vendor ?? 'intel')
+          : arm64EventLabel(interval.event),
       fromTime: interval.from,
       toTime: interval.to,
       guestLow: low,

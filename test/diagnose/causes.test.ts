@@ -3,6 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { CAUSE_CODES, CAUSES, causeByCode } from '../../src/diagnose/causes/catalogue.ts';
 import { CAUSE_GROUPS, RECORDINGS } from '../../src/diagnose/causes/cause.ts';
+import { MARK_WORDS, readMarks, resetMark } from '../../src/diagnose/guest-windows/marks.ts';
+import { draw, MemoryLog } from '../drawn-trace.ts';
 
 const anchor = (code: string): string => `### ${code}`;
 
@@ -40,8 +42,26 @@ function page(): string {
       lines.push(`- do: ${cause.remedy}`, `- from: ${cause.sources.join('; ')}`);
     }
   }
+  lines.push(
+    '',
+    '## Marks',
+    '',
+    'Facts that no tracepoint records can be written into a recording while it is made: `echo TEXT > /sys/kernel/tracing/trace_marker` with',
+    '`ftrace:print` among its events.',
+    '',
+    ...MARK_WORDS.map(({ example, meaning }) => `- \`${example}\`: ${meaning}`),
+  );
   return `${lines.join('\n')}\n`;
 }
+
+describe('marks', () => {
+  it.each(MARK_WORDS.map(({ example }) => example))('%s is understood', (example) => {
+    const log = new MemoryLog(draw(`0 v0 mark ${example}`));
+    const { filter, userIrqchip, haltPollNs, nmiWatchdog } = readMarks(log);
+    const told = [filter !== null, userIrqchip > 0, haltPollNs !== null, nmiWatchdog > 0];
+    expect([...told, resetMark(example)].filter(Boolean)).toHaveLength(1);
+  });
+});
 
 describe('the catalogue of causes', () => {
   it('is what docs/causes.md says', async () => {

@@ -19,11 +19,29 @@ function randomOf(seed: number): (below: number) => number {
   };
 }
 
-type Host = 'arm64' | 'amd' | 'intel';
+type Host =
+  | 'arm64'
+  | 'arm64 instructions'
+  | 'amd'
+  | 'amd instructions'
+  | 'intel'
+  | 'intel instructions';
+
+/** Hosts a trace may be of: release, and CPU where the recording tells. */
+const KERNELS: Readonly<Record<'arm64' | 'x86', readonly string[]>> = {
+  arm64: ['6.12.0', '6.6.0', '6.12.43'],
+  x86: ['6.12.0', '6.1.0', '6.6.0', '6.8.0'],
+};
+const MODELS: Readonly<Record<'arm64' | 'amd' | 'intel', readonly (string | undefined)[]>> = {
+  arm64: [undefined, 'Neoverse-N1', 'ThunderX2'],
+  amd: [undefined, 'AMD EPYC 7543 32-Core Processor', 'AMD Ryzen 9 7950X'],
+  intel: [undefined, 'Intel(R) Xeon(R) Gold 6430'],
+};
 
 /** What a host's guest does to count `event` on its counter, read it and set it to 0; and how the kernel names its exits. */
 interface Flavour {
-  readonly recording: Partial<RecordingFacts>;
+  readonly arch: 'arm64' | 'x86';
+  readonly vendor: 'arm64' | 'amd' | 'intel';
   readonly event: string;
   readonly start: readonly string[];
   readonly created: string;
@@ -34,9 +52,10 @@ interface Flavour {
   readonly other: readonly string[];
 }
 
-const FLAVOURS: Readonly<Record<Host, Flavour>> = {
+const CYCLES: Readonly<Record<'arm64' | 'amd' | 'intel', Flavour>> = {
   arm64: {
-    recording: { arch: 'arm64', kernelRelease: '6.12.0' },
+    arch: 'arm64',
+    vendor: 'arm64',
     event: '0x11',
     start: [
       'write PMCNTENCLR_EL0 0xffffffff',
@@ -53,7 +72,8 @@ const FLAVOURS: Readonly<Record<Host, Flavour>> = {
     other: ['IRQ', 'DABT_LOW', 'HVC64'],
   },
   amd: {
-    recording: { arch: 'x86', kernelRelease: '6.12.0' },
+    arch: 'x86',
+    vendor: 'amd',
     event: '0x76',
     start: ['wrmsr 0xc0010200=0x430076'],
     created: 'create - e1 config=0x76 period=0x1000000000000',
@@ -64,7 +84,8 @@ const FLAVOURS: Readonly<Record<Host, Flavour>> = {
     other: ['interrupt', 'npf', 'cpuid', 'vintr'],
   },
   intel: {
-    recording: { arch: 'x86', kernelRelease: '6.12.0' },
+    arch: 'x86',
+    vendor: 'intel',
     event: '0x3c',
     start: ['wrmsr 0x38f=0x0', 'wrmsr 0x186=0x43003c', 'wrmsr 0x38f=0x1'],
     created: 'create - e1 config=0x3c period=0x1000000000000',
@@ -76,7 +97,46 @@ const FLAVOURS: Readonly<Record<Host, Flavour>> = {
   },
 };
 
-const HOSTS: readonly Host[] = ['arm64', 'amd', 'intel'];
+const FLAVOURS: Readonly<Record<Host, Flavour>> = {
+  ...CYCLES,
+  'arm64 instructions': {
+    ...CYCLES.arm64,
+    event: '0x8',
+    start: [
+      'write PMCNTENCLR_EL0 0xffffffff',
+      'write PMEVTYPER0_EL0 0x8',
+      'write PMEVCNTR0_EL0 0x0',
+      'write PMCNTENSET_EL0 0x1',
+      'entry write PMCR_EL0 0x1',
+    ],
+    created: 'create 0 e1 config=0x8 period=0x100000000',
+    read: (value) => `read PMEVCNTR0_EL0 = ${value}`,
+  },
+  'amd instructions': {
+    ...CYCLES.amd,
+    event: '0xc0',
+    start: ['wrmsr 0xc0010200=0x4300c0'],
+    created: 'create - e1 config=0xc0 period=0x1000000000000',
+  },
+  'intel instructions': {
+    ...CYCLES.intel,
+    event: '0xc0',
+    start: ['wrmsr 0x38f=0x0', 'wrmsr 0x186=0x4300c0', 'wrmsr 0x38f=0x1'],
+    created: 'create - e1 config=0xc0 period=0x1000000000000',
+  },
+};
+
+const HOSTS = Object.keys(FLAVOURS) as readonly Host[];
+/** Exits whose instruction KVM emulates, and counts where the event is instructions. */
+const EMULATED: ReadonlySet<string> = new Set([
+  'msr',
+  'hlt',
+  'cpuid',
+  'MSR_READ',
+  'MSR_WRITE',
+  'HLT',
+  'CPUID',
+]);
 
 /**
  * One random trace of a healthy host: a guest counter counts cycles while the vCPU enters and leaves, is preempted, goes to
@@ -84,7 +144,17 @@ const HOSTS: readonly Host[] = ['arm64', 'amd', 'intel'];
  */
 export function cleanTrace(seed: number): CleanTrace {
   const random = randomOf(seed);
-  const flavour = FLAVOURS[HOSTS[random(3)]!];
+  const kind = HOSTS[random(HOSTS.length)]!;
+  const flavour = FLAVOURS[kind];
+  const { arch, vendor } = flavour;
+  const kernels = KERNELS[arch].filter(
+    (release) => flavour.event !== '0xc0' || release !== '6.1.0',
+  );
+  const kernelRelease = kernels[random(kernels.length)]!;
+  const cpuModel = MODELS[vendor][random(MODELS[vendor].length)];
+  const recording = { arch, kernelRelease, ...(cpuModel === undefined ? {} : { cpuModel }) };
+  /** KVM adds what it emulates, and takes its event's count over whenever it does (as 6.6 and later do). */
+  const adds = arch === 'x86' && flavour.event === '0xc0';
   const real = new Set<CauseCode>(['hv-excluded', 'observer-cost']);
   const lines: string[] = [];
   let time = 0;
@@ -99,8 +169,11 @@ export function cleanTrace(seed: number): CleanTrace {
   const perNs = 1 + random(3);
   let guest = 0;
   let host = 0;
+  /** Instructions KVM emulated and added, and what its event had counted when it last did. */
+  let added = 0;
+  let taken = 0;
 
-  line(flavour.recording.arch === 'x86' ? 'refresh' : 'reset', 0);
+  line(arch === 'x86' ? 'refresh' : 'reset', 0);
   modes.forEach((mode, i) => {
     line(`host H${i + 1} config=${flavour.event} modes=${mode}`);
   });
@@ -122,12 +195,20 @@ export function cleanTrace(seed: number): CleanTrace {
     const ns = 2_000 + random(200_000);
     guest += ns * perNs;
     const kind = random(10);
+    let emulated = false;
     const reason = kind < 2 ? flavour.access : kind === 2 ? flavour.halt : flavour.other;
-    line(`exit ${typeof reason === 'string' ? reason : reason[random(reason.length)]!}`, ns);
+    const word = typeof reason === 'string' ? reason : reason[random(reason.length)]!;
+    emulated = adds && EMULATED.has(word);
+    line(`exit ${word}`, ns);
     const work = even ? 3_000 : 500 + random(20_000);
     host += work;
-    line(`count e1 ${guest}`, work);
-    if (kind < 2) line(flavour.read(guest));
+    line(`${emulated ? 'pause' : 'count'} e1 ${guest - taken}`, work);
+    if (kind < 2) line(flavour.read(guest + added));
+    if (emulated) {
+      added++;
+      taken = guest;
+      real.add('emulated-counted');
+    }
     if (kind === 2 && random(2) === 0) {
       const polled = random(100_000);
       if (polled > 0) real.add('halt-poll');
@@ -152,5 +233,5 @@ export function cleanTrace(seed: number): CleanTrace {
   }
   hostReads();
   line('enter');
-  return { drawing: lines.join('\n'), recording: flavour.recording, real };
+  return { drawing: lines.join('\n'), recording, real };
 }

@@ -63,6 +63,9 @@ describe('a ledger', () => {
     const leak = finding('emulated-leak', 25n, { integerProof: true });
     expect(makeLedger(exactly(25n), [leak], NONE).findings[0]?.grade).toBe('proven');
     expect(makeLedger(exactly(25n), [leak], { lostAt: [7] }).findings[0]?.grade).toBe('consistent');
+    expect(makeLedger(exactly(25n), [leak], { lostAt: [7] }).findings[0]?.missing).toEqual([
+      'lossless',
+    ]);
   });
 
   it('calls no later stage proven while an earlier one is undecided', () => {
@@ -76,9 +79,15 @@ describe('a ledger', () => {
     const grades = (code: Finding['code']): string | undefined =>
       makeLedger(exactly(5n), [finding(code, 5n), open], NONE).findings[0]?.grade;
     for (const code of CAUSE_CODES) {
-      const early = ['method', 'scope'].includes(CAUSES[code].group);
+      const aboutTime = ['observer-cost', 'event-churn'].includes(code);
+      const early = ['method', 'scope'].includes(CAUSES[code].group) || aboutTime;
       expect(grades(code), code).toBe(early ? 'proven' : 'consistent');
     }
+    // Also where it moves no counts, and what would decide the earlier stage is named; not for the whole recording.
+    const [late] = makeLedger(null, [finding('pinned-error', null), open], NONE).findings;
+    expect(late).toMatchObject({ grade: 'consistent', missing: ['host-attr'] });
+    const whole = makeLedger(null, [finding('pmu-absent', null), open], { ...NONE, staged: false });
+    expect(whole.findings[0]?.grade).toBe('proven');
   });
 
   it('has no remainder without a difference', () => {

@@ -1,65 +1,20 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, describe, expect, it } from 'vitest';
-import { type Slice, sliceLog } from '../../src/diagnose/slice-log.ts';
-import type { EventKind } from '../../src/domain/event-kind.ts';
+import { describe, expect, it } from 'vitest';
+import { sliceLog } from '../../src/diagnose/slice-log.ts';
 import {
   checkLog,
   diagnoseLog,
-  importInto,
   type Log,
   type Observation,
-  openLog,
   sliceOfRecordings,
-  sliceSource,
-  writeJsonLines,
 } from '../../src/index.ts';
-import { type ReplayChunk, replay, runReplay } from '../../src/replay/replay.ts';
+import { replay, runReplay } from '../../src/replay/replay.ts';
 import { prepareReplay } from '../../src/replay/replay-log.ts';
-import { rowsOf, type SliceableLog, type SliceRange } from '../../src/replay/slice/slice-events.ts';
-import { draw, MemoryLog } from '../drawn-trace.ts';
+import { draw } from '../drawn-trace.ts';
 import { anyProgram, anySetup, modelOf } from '../emulator/programs.ts';
 import { guestReads, logOf, SHIPPED } from '../golden/shipped.ts';
 import { simulate } from '../replay/simulated-kvm.ts';
-
-const folder = mkdtempSync(join(tmpdir(), 'vpmu-slice-'));
-afterAll(() => {
-  rmSync(folder, { recursive: true, force: true });
-});
-
-let files = 0;
-
-/** The slice as somebody else imports it. */
-async function imported(log: Log, slice: Slice): Promise<Log> {
-  let text = '';
-  writeJsonLines(sliceSource(log, slice), (piece) => {
-    text += piece;
-  });
-  const file = join(folder, `${files++}.vpmu`);
-  async function* bytes(): AsyncIterable<Uint8Array> {
-    yield new TextEncoder().encode(text);
-  }
-  await importInto(file, [{ path: 'slice.jsonl', stream: bytes() }]);
-  return openLog(file);
-}
-
-/** Reads of a slice that are of its range, next to those of the whole log. */
-function pairs(
-  whole: readonly Observation[],
-  sliced: readonly Observation[],
-  { facts }: Slice,
-): readonly (readonly [whole: Observation, slice: Observation])[] {
-  const of = whole.filter(({ seq }) => seq >= facts.fromSeq && seq <= facts.toSeq);
-  const own = sliced.filter(({ seq }) => seq > facts.preamble);
-  expect(own.length).toBe(of.length);
-  return of.map((observation, i) => [observation, own[i]!]);
-}
-
-function comparable({ code, verdict, low, span, unknownBits, recorded }: Observation) {
-  return { code, verdict, low, span, unknownBits, recorded };
-}
+import { comparable, imported, PartsLog, pairs } from './slices.ts';
 
 const RECORDINGS = [
   ['S5-bare', 'trace-raw'],
@@ -135,26 +90,6 @@ const machine = anySetup.map((any) => {
   const pmuVer = any.pmuVer >= 6 ? 6 : 5;
   return { ...any, pmuVer, hostPmuVer: pmuVer, el2: false, el3: false };
 });
-
-/** A log in memory of which parts can be read. */
-class PartsLog extends MemoryLog implements SliceableLog {
-  readonly head = '0'.repeat(64);
-
-  override *chunks(
-    range: SliceRange & {
-      readonly after?: readonly number[];
-      readonly kinds?: ReadonlySet<EventKind>;
-    } = {},
-  ): Iterable<ReplayChunk> {
-    const { fromSeq = 0, toSeq = Number.POSITIVE_INFINITY } = range;
-    for (const chunk of super.chunks(range)) {
-      const rows = Array.from({ length: chunk.length }, (_, row) => row).filter(
-        (row) => chunk.seq[row]! >= fromSeq && chunk.seq[row]! <= toSeq,
-      );
-      if (rows.length > 0) yield { ...rowsOf(chunk, rows), cursor: chunk.cursor };
-    }
-  }
-}
 
 const DRAWN = `
   10us v0 reset

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { EventFlag, EventKind } from '../../src/domain/event-kind.ts';
-import { type Diagnosis, diagnoseLog, type Log } from '../../src/index.ts';
+import { type Diagnosis, diagnoseLog, type Log, outcomeOf } from '../../src/index.ts';
 import { consoleOf, logOf, SHIPPED, TRACES } from './shipped.ts';
 
 const rawOf = (recording: string): Promise<Log> => logOf(SHIPPED.get(recording)!.get('trace-raw')!);
@@ -123,6 +123,97 @@ describe('S2-lean: sampling of user code', () => {
     for (const { ledger } of diagnosis.windows) {
       const claimed = ledger.findings.filter(({ amount }) => amount !== null);
       expect(claimed).toEqual([]);
+    }
+  });
+});
+
+/** Codes that are proven or consistent in any window. */
+const codesOf = ({ windows }: Diagnosis): ReadonlySet<string> =>
+  new Set(windows.flatMap(({ ledger }) => ledger.findings.map(({ code }) => code)));
+
+describe('S4-steal: two vCPUs on one pCPU', () => {
+  it('proves that each was off its CPU for half of every busy window, and that no count is wrong', async () => {
+    const log = await logOf(join(TRACES, 'S4-steal', 'slice.jsonl.zst'));
+    const diagnosis = diagnoseLog(log);
+    expect(new Set(diagnosis.windows.map(({ verdict }) => verdict))).toEqual(new Set(['agrees']));
+    expect(codesOf(diagnosis)).toEqual(new Set(['host-steal']));
+    const busy = diagnosis.windows.filter(({ window }) => window.totals.preemptions > 0);
+    expect(new Set(busy.map(({ window }) => window.vcpu))).toEqual(new Set([0, 1]));
+    expect(busy.length).toBeGreaterThan(20);
+    for (const { window, ledger } of busy) {
+      const { stolenNs, offNs, guestNs, exitNs } = window.totals;
+      const part = stolenNs / (offNs + guestNs + exitNs);
+      expect(part).toBeGreaterThan(0.4);
+      expect(part).toBeLessThan(0.65);
+      const [steal] = ledger.findings;
+      expect(steal).toMatchObject({ code: 'host-steal', grade: 'proven' });
+      for (const seq of steal!.evidence) expect(eventAt(log, seq).kind).toBe(EventKind.schedSwitch);
+    }
+  });
+});
+
+describe('X4-contention: the host pins counters', () => {
+  it('proves on every counter that its event was not on hardware for most of the time', async () => {
+    const log = await logOf(join(TRACES, 'X4-contention', 'slice.jsonl.zst'));
+    const diagnosis = diagnoseLog(log);
+    expect(verdictsOf(diagnosis)).toEqual({ impaired: 6 });
+    expect(diagnosis.windows.map(({ window }) => window.counter).sort()).toEqual([
+      0, 1, 2, 3, 4, 5,
+    ]);
+    for (const { ledger } of diagnosis.windows) {
+      const pinned = ledger.findings.find(({ code }) => code === 'pinned-error')!;
+      expect(pinned.grade).toBe('proven');
+      expect(pinned.text).toMatch(/\((?:6[5-9]|7\d)\.\d %\).*cannot see that.*100 % running/);
+      expect(pinned.because.map(({ code }) => code)).toEqual(['counter-contention']);
+      // The evidence: reads between which the event's times did not move.
+      for (const seq of pinned.evidence) expect(eventAt(log, seq).kind).toBe(EventKind.eventRead);
+      expect(ledger.findings.map(({ code }) => code)).toContain('counter-contention');
+    }
+    expect(diagnosis.overall.findings.map(({ code }) => code)).not.toContain('multiplexed');
+  });
+});
+
+describe('X2-multiplexed: the guest takes turns', () => {
+  const folder = join(TRACES, 'X2-multiplexed');
+
+  it('tells multiplexing inside the guest from contention in the host', async () => {
+    const log = await logOf(join(folder, 'slice.jsonl.zst'));
+    const codes = codesOf(diagnoseLog(log));
+    expect(codes).not.toContain('pinned-error');
+    expect(codes).not.toContain('counter-contention');
+    expect(codes).not.toContain('multiplexed');
+  });
+
+  it("takes that from the guest's own report", async () => {
+    const log = await logOf(
+      join(folder, 'slice.jsonl.zst'),
+      `guest:${join(folder, 'guest-perf-stat.csv')}`,
+    );
+    const diagnosis = diagnoseLog(log);
+    const [multiplexed] = diagnosis.overall.findings;
+    expect(multiplexed).toMatchObject({ code: 'multiplexed', grade: 'proven' });
+    expect(multiplexed!.text).toMatch(
+      /8 of its events ran only part of the time.*70 %.*inside the guest/,
+    );
+    // Neither a fault nor a difference: the exit code stays that of the windows.
+    expect(outcomeOf(diagnosis)).toBe(
+      outcomeOf({ ...diagnosis, overall: { ...diagnosis.overall, findings: [] } }),
+    );
+  });
+});
+
+describe('recordings without a fault', () => {
+  it.each(['S1-lean', 'S5-bare'])('%s: nothing to explain', async (recording) => {
+    const diagnosis = diagnoseLog(await rawOf(recording));
+    expect(outcomeOf(diagnosis)).toBe('same');
+    expect(diagnosis.overall.findings).toEqual([]);
+    const claimed = diagnosis.windows.flatMap(({ ledger }) =>
+      ledger.findings.filter(({ amount }) => amount !== null),
+    );
+    expect(claimed).toEqual([]);
+    for (const { ledger } of diagnosis.windows) {
+      for (const { code } of ledger.findings)
+        expect(['host-steal', 'observer-cost']).toContain(code);
     }
   });
 });

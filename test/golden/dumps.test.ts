@@ -1,8 +1,7 @@
 import { basename } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { createProgram } from '../../src/cli/run.ts';
+import { allVerbs, createProgram } from '../../src/cli/run.ts';
 import type { Shell } from '../../src/cli/shell.ts';
-import { VERBS } from '../../src/cli/verbs/index.ts';
 import { logOf, SHIPPED } from './shipped.ts';
 
 /** Runs a command line in this process; what it prints, and its exit code. */
@@ -17,7 +16,7 @@ async function run(args: readonly string[]): Promise<{ text: string; code: numbe
     style: (_, text) => text,
     exitCode: 0,
   };
-  await createProgram(shell, VERBS).parseAsync([...args], { from: 'user' });
+  await createProgram(shell, await allVerbs()).parseAsync([...args], { from: 'user' });
   return { text: `${lines.join('\n')}\n`, code: shell.exitCode };
 }
 

@@ -67,7 +67,7 @@ describe('docs/recordings.md', () => {
       come: now.filter((line) => !old.includes(line)),
     }).toEqual({ gone: [], come: [] });
     expect(made).toBe(page);
-  }, 120_000);
+  }, 300_000);
 });
 
 describe.each(TEXTS)('$recording as $form', ({ recording, path }) => {

@@ -57,7 +57,7 @@ export function consoleOf(recording: string): string {
 const logs = new Map<string, Promise<Log>>();
 let folder: string | undefined;
 
-/** A log of these recordings, made once per test file and gone at its end. */
+/** A log of these recordings (`guest:PATH`: of the guest), made once per test file and gone at its end. */
 export function logOf(...paths: readonly string[]): Promise<Log> {
   const key = paths.join('\n');
   let log = logs.get(key);
@@ -66,7 +66,9 @@ export function logOf(...paths: readonly string[]): Promise<Log> {
     const file = join(folder, `${logs.size}.vpmu`);
     log = importInto(
       file,
-      paths.map((path) => ({ path })),
+      paths.map((path) =>
+        path.startsWith('guest:') ? { path: path.slice('guest:'.length), role: 'guest' } : { path },
+      ),
     ).then(() => openLog(file));
     logs.set(key, log);
   }

@@ -16,12 +16,13 @@ export function diagnosisJson(diagnosis: Diagnosis, vcpus: readonly VcpuFact[]):
     windows: diagnosis.windows.map((window) => windowJson(window, vcpus)),
     overall: ledgerJson(diagnosis.overall),
     droppedWindows: diagnosis.droppedWindows,
+    reports: diagnosis.reports,
     statistics: diagnosis.statistics.map(statisticsJson),
   };
 }
 
 function windowJson(
-  { window, host, ledger, verdict, impossible }: WindowDiagnosis,
+  { window, host, ledger, verdict, notCompared, suspectSince, impossible }: WindowDiagnosis,
   vcpus: readonly VcpuFact[],
 ): unknown {
   return {
@@ -35,6 +36,8 @@ function windowJson(
     fromTime: window.fromTime,
     toTime: window.toTime,
     verdict,
+    notCompared: notCompared === '' ? null : notCompared,
+    suspectSince,
     impossible,
     guest: window.guest,
     guestReason: window.guestReason === '' ? null : window.guestReason,

@@ -6,9 +6,24 @@ import {
   type VcpuFact,
 } from '../../index.ts';
 import type { Shell } from '../shell.ts';
-import { comparisonText, largestText, ledgerRows, proven, spanText, vcpuText } from './diagnose.ts';
+import {
+  comparisonText,
+  largestText,
+  ledgerRows,
+  proven,
+  spanText,
+  suspectText,
+  vcpuText,
+} from './diagnose.ts';
 import { type DiagnosisView, type WindowGroup, windowGroups } from './diagnosis-groups.ts';
-import { evidenceText, missingText, verdictLine } from './diagnosis-words.ts';
+import {
+  evidenceText,
+  missingText,
+  notComparedLine,
+  nothingLine,
+  undecidedText,
+  verdictLine,
+} from './diagnosis-words.ts';
 import { eventLayout, eventLine } from './event-text.ts';
 import { impossibleText } from './impossible.ts';
 import { apartText, statCount, statDifference } from './statistics.ts';
@@ -37,6 +52,10 @@ export function printMarkdown(
   const lines: string[] = ['# Guest and host counts'];
   for (const text of impossibleText(diagnosis)) lines.push('', escaped(text));
   if (diagnosis.ruleSet !== null) lines.push('', escaped(verdictLine(diagnosis)));
+  const nothing = nothingLine(diagnosis);
+  if (nothing !== undefined) lines.push('', escaped(nothing));
+  const notCompared = notComparedLine(diagnosis);
+  if (notCompared !== undefined) lines.push('', escaped(notCompared));
   lines.push('', '## Setup', '', ...setup(diagnosis, context));
   for (const statistics of diagnosis.statistics) lines.push('', ...statisticsSection(statistics));
   const groups = diagnosis.ruleSet === null ? [] : windowGroups(diagnosis, view);
@@ -87,6 +106,8 @@ function groupSection(
   if (several) lines.push(`The largest: ${escaped(largestText(group))}.`);
   const comparison = comparisonText(group);
   if (comparison !== undefined) lines.push('', escaped(comparison));
+  const suspect = suspectText(group);
+  if (suspect !== undefined) lines.push('', escaped(suspect));
   const titles = several
     ? ['', `all ${group.windows.length}`, 'share', 'largest']
     : ['', 'events', 'share'];
@@ -105,11 +126,7 @@ function groupSection(
     }
     if (missing.length > 0) lines.push(`  - to decide: ${escaped(missingText(missing))}`);
   }
-  for (const { code: cause, text, missing } of group.undecidable) {
-    lines.push(
-      `- undecidable ${cause}: ${escaped(text)}; missing: ${escaped(missingText(missing))}`,
-    );
-  }
+  for (const undecided of group.undecidable) lines.push(`- ${escaped(undecidedText(undecided))}`);
   if (view.all) {
     for (const { code: cause, text } of ledger.excluded) {
       lines.push(`- excluded ${cause}: ${escaped(text)}`);
@@ -134,10 +151,7 @@ function overallSection({ overall: { findings, undecidable } }: Diagnosis): stri
       ({ grade, code: cause, text, evidence }) =>
         `- **${grade} ${cause}**: ${escaped(text)} ${evidenceText(evidence, EVIDENCE_SHOWN)}`,
     ),
-    ...undecidable.map(
-      ({ code: cause, text, missing }) =>
-        `- undecidable ${cause}: ${escaped(text)}; missing: ${escaped(missingText(missing))}`,
-    ),
+    ...undecidable.map((undecided) => `- ${escaped(undecidedText(undecided))}`),
   ];
 }
 

@@ -11,7 +11,10 @@ import {
   amountText,
   evidenceText,
   missingText,
+  notComparedLine,
+  nothingLine,
   shareText,
+  undecidedText,
   verdictLine,
 } from './diagnosis-words.ts';
 import { impossibleText } from './impossible.ts';
@@ -21,6 +24,8 @@ import { formatDuration, plural } from './text.ts';
 
 const TEXT_WIDTH = 100;
 const INDENT = 4;
+/** Causes of lost time. */
+const TIME_CAUSES: ReadonlySet<CauseCode> = new Set(['host-steal', 'halt-poll', 'observer-cost']);
 /** Sequence numbers printed of one finding, and with -v. */
 const EVIDENCE_SHOWN = 4;
 const EVIDENCE_SHOWN_ALL = 32;
@@ -40,6 +45,10 @@ export function printDiagnosis(
       shell.print(line);
     }
   }
+  const nothing = nothingLine(diagnosis);
+  if (nothing !== undefined) {
+    for (const line of wrapText(nothing, room(shell))) shell.print(line);
+  }
   if (diagnosis.ruleSet === null) return;
   if (diagnosis.statistics.length > 0) shell.print();
   for (const text of impossibleText(diagnosis)) {
@@ -47,6 +56,10 @@ export function printDiagnosis(
   }
   for (const line of wrapText(verdictLine(diagnosis), room(shell))) {
     shell.print(shell.style('heading', line));
+  }
+  const notCompared = notComparedLine(diagnosis);
+  if (notCompared !== undefined) {
+    for (const line of wrapText(notCompared, room(shell))) shell.print(line);
   }
   const groups = windowGroups(diagnosis, view);
   const told = new Set<CauseCode>();
@@ -69,9 +82,7 @@ function printOverall(shell: Shell, { overall }: Diagnosis, view: DiagnosisView)
   shell.print();
   shell.print(shell.style('heading', 'The whole recording'));
   for (const finding of findings) findingLines(finding, say, most);
-  for (const { code, text, missing } of undecidable) {
-    say(`undecidable ${code}: ${text}; missing: ${missingText(missing)}`, INDENT);
-  }
+  for (const undecided of undecidable) say(undecidedText(undecided), INDENT);
   if (view.all) for (const { code, text } of excluded) say(`excluded ${code}: ${text}`, INDENT);
 }
 
@@ -82,6 +93,7 @@ function printRest(shell: Shell, diagnosis: Diagnosis, groups: readonly WindowGr
   if (shown > groups.length) {
     lines.push('Windows of a counter with the same causes are one entry; -v shows each.');
   }
+  lines.push(...timeLines(diagnosis, groups));
   if (hidden > 0) lines.push(`${plural(hidden, 'window')} without a finding not shown (-v).`);
   if (diagnosis.droppedWindows > 0) {
     lines.push(
@@ -90,6 +102,19 @@ function printRest(shell: Shell, diagnosis: Diagnosis, groups: readonly WindowGr
   }
   if (lines.length > 0) shell.print();
   for (const line of lines) shell.print(line);
+}
+
+/** Causes that say where time went, of the windows that are not shown: clocks ran on, counts are not touched. */
+function timeLines({ windows }: Diagnosis, groups: readonly WindowGroup[]): string[] {
+  const shown = new Set(groups.flatMap((group) => group.windows));
+  const hidden = windows.filter((of) => !shown.has(of));
+  const counts = new Map<CauseCode, number>();
+  for (const { code, amount } of hidden.flatMap(({ ledger }) => ledger.findings)) {
+    if (amount === null && TIME_CAUSES.has(code)) counts.set(code, (counts.get(code) ?? 0) + 1);
+  }
+  if (counts.size === 0) return [];
+  const parts = [...counts].map(([code, n]) => `${code} in ${plural(n, 'window')}`);
+  return [`Time, not counts: ${parts.join(', ')} (-v).`];
 }
 
 function room(shell: Shell): number {
@@ -162,6 +187,12 @@ export function comparisonText({ largest: { host, window } }: WindowGroup): stri
   return `compared over @${host.fromSeq}-@${host.toSeq}, where both counts are known`;
 }
 
+/** That values after a refused control write are suspect; undefined where there was none. */
+export function suspectText({ largest: { suspectSince } }: WindowGroup): string | undefined {
+  if (suspectSince === null) return undefined;
+  return `every value since @${suspectSince} is suspect: a control write was refused (#GP)`;
+}
+
 function groupLines(
   group: WindowGroup,
   shell: Shell,
@@ -182,12 +213,12 @@ function groupLines(
   if (several) say(`the largest: ${largestText(group)}`, 2);
   const comparison = comparisonText(group);
   if (comparison !== undefined) say(comparison, 2);
+  const suspect = suspectText(group);
+  if (suspect !== undefined) say(suspect, 2);
   lines.push(...ledgerTable(group, shell));
   const most = view.all ? EVIDENCE_SHOWN_ALL : EVIDENCE_SHOWN;
   for (const { finding } of group.findings) findingLines(finding, say, most);
-  for (const { code, text, missing } of group.undecidable) {
-    say(`undecidable ${code}: ${text}; missing: ${missingText(missing)}`, INDENT);
-  }
+  for (const undecided of group.undecidable) say(undecidedText(undecided), INDENT);
   if (view.all) {
     for (const { code, text, evidence } of group.largest.ledger.excluded) {
       say(`excluded ${code}: ${text} ${evidenceText(evidence, most)}`.trimEnd(), INDENT);

@@ -1,5 +1,13 @@
 import { grouped } from '../../domain/u64.ts';
-import { type Amount, type Diagnosis, RECORDINGS, type RecordingNeed } from '../../index.ts';
+import {
+  type Amount,
+  CAUSES,
+  type Diagnosis,
+  decisiveOverall,
+  RECORDINGS,
+  type RecordingNeed,
+  type Undecided,
+} from '../../index.ts';
 import { plural } from './text.ts';
 
 /** `-12,345`, or `-20 … 1,000` for an interval; `-` for none. */
@@ -38,8 +46,52 @@ export function missingText(missing: readonly RecordingNeed[]): string {
   return missing.map((need) => `${RECORDINGS[need].text} (${RECORDINGS[need].how})`).join('; ');
 }
 
-/** One line that says how the comparison came out. */
-export function verdictLine({ windows }: Pick<Diagnosis, 'windows'>): string {
+/** What holds for the whole recording, then one line that says how the comparison came out. */
+export function verdictLine(diagnosis: Pick<Diagnosis, 'windows' | 'overall'>): string {
+  const whole = decisiveOverall(diagnosis).map(({ code, grade }) => {
+    const { title } = CAUSES[code];
+    return `${title[0]!.toUpperCase()}${title.slice(1)} (${grade} ${code}).`;
+  });
+  return [...whole, windowsLine(diagnosis)].join(' ');
+}
+
+/** A cause that fits and cannot be decided, with the recording that would decide. */
+export function undecidedText({ code, text, missing }: Undecided): string {
+  return `undecidable ${code}: ${text.replace(/\.$/, '')}; missing: ${missingText(missing)}`;
+}
+
+/** Why nothing could be compared where there is no trace and no pair of perf stat outputs; undefined where there is one. */
+export function nothingLine({
+  ruleSet,
+  reports,
+  statistics,
+}: Pick<Diagnosis, 'ruleSet' | 'reports' | 'statistics'>): string | undefined {
+  if (ruleSet !== null || statistics.length > 0) return undefined;
+  const [first] = reports;
+  if (first === undefined) {
+    return 'Nothing to compare: the recording names no vCPU, and holds no count of perf stat.';
+  }
+  const other = first.role === 'host' ? 'guest' : 'host';
+  const names = reports.map(({ name }) => name).join(', ');
+  return `Nothing to compare: only counts of the ${first.role} are given (${names}). Add the ${other}'s perf stat as ${other}:FILE, another file than ${first.role === 'host' ? "the host's" : "the guest's"}.`;
+}
+
+/** Why windows have no host count beside them, the most frequent reason first; undefined where all have one. */
+export function notComparedLine({ windows }: Pick<Diagnosis, 'windows'>): string | undefined {
+  const reasons = new Map<string, number>();
+  for (const { notCompared } of windows) {
+    if (notCompared !== '') reasons.set(notCompared, (reasons.get(notCompared) ?? 0) + 1);
+  }
+  if (reasons.size === 0) return undefined;
+  const parts = [...reasons]
+    .sort(([, a], [, b]) => b - a)
+    .map(([reason, n]) => `${plural(n, 'window')}: ${reason}`);
+  const none = windows.every(({ host }) => host === null);
+  const how = none ? ` To compare counts, ${RECORDINGS['host-counts'].how}.` : '';
+  return `Not compared: ${parts.join('; ')}.${how}`;
+}
+
+function windowsLine({ windows }: Pick<Diagnosis, 'windows'>): string {
   const count = (verdict: Diagnosis['windows'][number]['verdict']): number =>
     windows.filter((window) => window.verdict === verdict).length;
   const total = windows.length;

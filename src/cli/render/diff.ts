@@ -32,9 +32,7 @@ const COUNTER_COLUMNS: readonly Column[] = [
 /** Guest and host counts per counter and event; with `windows` also window by window. */
 export function printDiff(shell: Shell, result: DiffResult, windows: boolean): void {
   if (result.totals.length === 0 && result.intervals.length === 0) {
-    shell.print(
-      'No guest counter counted with a recorded backing event: there is nothing to compare.',
-    );
+    shell.print('No guest counter counted in the recording: there is nothing to compare.');
     return;
   }
   print(
@@ -52,6 +50,7 @@ export function printDiff(shell: Shell, result: DiffResult, windows: boolean): v
     );
   }
   printHostEvents(shell, result);
+  printMissing(shell, result);
   if (result.droppedWindows > 0) {
     shell.print();
     shell.print(
@@ -60,6 +59,18 @@ export function printDiff(shell: Shell, result: DiffResult, windows: boolean): v
         `${plural(result.droppedWindows, 'window')} left out: too many for one comparison.`,
       ),
     );
+  }
+}
+
+/** Why nothing was compared, and what to record. */
+function printMissing(shell: Shell, { missing }: DiffResult): void {
+  if (missing.length === 0) return;
+  shell.print();
+  shell.print('Nothing was compared:');
+  for (const { text, how } of missing) {
+    for (const line of wrapText(`${text}; ${how}`, Math.max(40, shell.width - 4))) {
+      shell.print(`  ${line}`);
+    }
   }
 }
 
@@ -76,7 +87,7 @@ function totalRows(totals: readonly DiffTotal[]): readonly (readonly string[])[]
   return totals.map((total) => [
     `${total.vcpu}`,
     `${total.counter}`,
-    eventText(total.event),
+    total.eventName,
     total.comparedWindows === total.windows
       ? `${total.windows}`
       : `${total.comparedWindows}/${total.windows}`,
@@ -100,7 +111,7 @@ function printNotes(shell: Shell, totals: readonly DiffTotal[]): void {
   if (noted.length === 0) return;
   shell.print();
   for (const total of noted) {
-    shell.print(`vcpu${total.vcpu} counter ${total.counter} ${eventText(total.event)}:`);
+    shell.print(`vcpu${total.vcpu} counter ${total.counter} ${total.eventName}:`);
     for (const note of total.notes) {
       const [first, ...rest] = wrapText(noteText(note), Math.max(40, shell.width - 4));
       shell.print(`  - ${first}`);
@@ -123,7 +134,7 @@ function printWindows(shell: Shell, rows: readonly DiffRow[]): void {
     rows.map((row) => [
       `${row.vcpu}`,
       `${row.counter}`,
-      eventText(row.event),
+      row.eventName,
       spanEnd(row.window.fromTime, row.window.fromSeq),
       spanEnd(row.window.toTime, row.window.toSeq),
       ...countCells(row),
@@ -151,7 +162,7 @@ function printIntervals(shell: Shell, intervals: readonly IntervalRow[]): void {
     ],
     intervals.map((row) => [
       row.vcpu < 0 ? 'all' : `${row.vcpu}`,
-      eventText(row.event),
+      row.eventName,
       formatTime(row.fromTime),
       formatTime(row.toTime),
       boundsText(row.guestLow, row.guestHigh, grouped),
@@ -247,7 +258,7 @@ export function diffJson(result: DiffResult): Json {
     intervals: result.intervals.map((row) => ({
       vcpu: row.vcpu < 0 ? null : row.vcpu,
       event: row.event,
-      eventName: arm64EventLabel(row.event),
+      eventName: row.eventName,
       fromTime: row.fromTime,
       toTime: row.toTime,
       guest: { low: row.guestLow, high: row.guestHigh },
@@ -265,6 +276,7 @@ export function diffJson(result: DiffResult): Json {
       name: event.name ?? null,
       count: event.count,
     })),
+    missing: result.missing.map(({ code, text, how }) => ({ code, text, how })),
     droppedWindows: result.droppedWindows,
   };
 }
@@ -274,7 +286,7 @@ function common(row: DiffRow | DiffTotal): { readonly [member: string]: Json } {
     vcpu: row.vcpu,
     counter: row.counter,
     event: row.event < 0 ? null : row.event,
-    eventName: row.event < 0 ? null : arm64EventLabel(row.event),
+    eventName: row.event < 0 ? null : row.eventName,
     guest: row.guest,
     hostG: row.hostG,
     hostH: row.hostH,

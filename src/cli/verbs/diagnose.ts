@@ -1,14 +1,12 @@
 import { type Command, Option } from 'commander';
-import { parseIntegerList } from '../../domain/range-spec.ts';
 import {
-  archOfRules,
   type Diagnosis,
   diagnoseLog,
   EXIT,
   type Log,
-  UsageError,
+  type Outcome,
+  outcomeOf,
 } from '../../index.ts';
-import { parsePmuEvents } from '../event-filter.ts';
 import {
   addRecordingOptions,
   jsonOption,
@@ -16,12 +14,15 @@ import {
   type RecordingOptions,
   repeatable,
 } from '../options.ts';
+import { machineOf, parsePmuEvents } from '../pmu-events.ts';
 import { isRangeArgument, resolveRanges } from '../ranges.ts';
+import { printConflicts, withConflicts } from '../render/conflicts.ts';
 import { printDiagnosis } from '../render/diagnose.ts';
 import { diagnosisJson } from '../render/diagnose-json.ts';
 import { printMarkdown } from '../render/diagnose-markdown.ts';
 import { printJson } from '../render/json.ts';
-import { eventProgress, withLog } from '../resolve-log.ts';
+import { eventProgress, VERDICT, withLog } from '../resolve-log.ts';
+import { parseVcpus } from '../selection.ts';
 import type { Shell } from '../shell.ts';
 import { version } from '../version.ts';
 
@@ -73,30 +74,50 @@ Examples:
     .action((args: string[], options: DiagnoseOptions) => {
       const ranges = args.filter(isRangeArgument);
       const inputs = args.filter((arg) => !isRangeArgument(arg));
-      return withLog(inputs, options, shell, (log) => {
-        const select = selection(log, options, ranges);
-        const diagnosis = select(
-          diagnoseLog(
+      return withLog(
+        inputs,
+        options,
+        shell,
+        (log, { conflicts }) => {
+          const select = selection(log, options, ranges);
+          const all = diagnoseLog(
             log,
             options.rules === undefined ? {} : { rules: options.rules },
             eventProgress(shell, 'diagnosing', log.eventCount),
-          ),
-        );
-        shell.progress(undefined);
-        shell.exitCode = exitCodeOf(diagnosis);
-        const view = { all: options.verbose === true };
-        if (options.json) printJson(shell, diagnosisJson(diagnosis, log.vcpus()));
-        else if (options.format === 'markdown') {
-          const typed = process.argv.slice(2).map(quoted).join(' ');
-          printMarkdown(shell, diagnosis, view, {
-            log,
-            command: `vpmu ${typed}`,
-            version: version(),
-          });
-        } else printDiagnosis(shell, diagnosis, view, log.vcpus());
-      });
+          );
+          const diagnosis = select(all);
+          shell.progress(undefined);
+          if (diagnosis.windows.length === 0 && options.quiet !== true) noteNoWindow(shell, all);
+          shell.exitCode = EXIT_OF[outcomeOf(diagnosis)];
+          const view = { all: options.verbose === true };
+          if (options.json) {
+            printJson(shell, withConflicts(diagnosisJson(diagnosis, log.vcpus()), conflicts));
+            return;
+          }
+          printConflicts(shell, conflicts, options.format === 'markdown' ? '> ' : '');
+          if (options.format === 'markdown') {
+            const typed = process.argv.slice(2).map(quoted).join(' ');
+            printMarkdown(shell, diagnosis, view, {
+              log,
+              command: `vpmu ${typed}`,
+              version: version(),
+            });
+          } else printDiagnosis(shell, diagnosis, view, log.vcpus());
+        },
+        VERDICT,
+      );
     });
   addRecordingOptions(command);
+}
+
+/** Says what there would have been to select, where a selection left nothing of it. */
+function noteNoWindow(shell: Shell, { windows }: Diagnosis): void {
+  if (windows.length === 0) return;
+  const names = new Set(windows.map(({ window }) => window.eventName));
+  const [first, last] = [windows[0]!.window, windows.at(-1)!.window];
+  shell.note(
+    `vpmu: no window matches: the log has ${windows.length}, of ${[...names].join(', ')}, between @${first.fromSeq} and @${last.toSeq}`,
+  );
 }
 
 /** An argument as a shell takes it back. */
@@ -110,25 +131,17 @@ function selection(
   { vcpu, event, time = [] }: DiagnoseOptions,
   ranges: readonly string[],
 ): (diagnosis: Diagnosis) => Diagnosis {
-  const slots = vcpu === undefined ? undefined : new Set(parseIntegerList(vcpu, { what: 'vCPU' }));
-  const known = log.vcpus().map(({ slot }) => slot);
-  if (slots !== undefined && !known.some((slot) => slots.has(slot))) {
-    throw new UsageError(
-      `--vcpu ${vcpu}: no such vCPU`,
-      `the log has ${known.join(', ') || 'none'}`,
-    );
-  }
+  const slots = vcpu === undefined ? undefined : parseVcpus(vcpu, log);
   const asked = [...time, ...ranges];
   const { fromTime, toTime, fromSeq, toSeq } = asked.length === 0 ? {} : resolveRanges(asked, log);
+  const events = event === undefined ? undefined : parsePmuEvents(event, machineOf(log));
   return (diagnosis) => {
-    const events =
-      event === undefined ? undefined : eventTest(event, diagnosis.ruleSet?.name ?? '');
     return {
       ...diagnosis,
       windows: diagnosis.windows.filter(
         ({ window }) =>
           (slots?.has(window.vcpu) ?? true) &&
-          (events?.(window) ?? true) &&
+          (events === undefined || (window.event !== undefined && events.has(window.event))) &&
           (fromTime === undefined || window.toTime >= fromTime) &&
           (toTime === undefined || window.fromTime <= toTime) &&
           (fromSeq === undefined || window.toSeq >= fromSeq) &&
@@ -138,36 +151,8 @@ function selection(
   };
 }
 
-type NamedEvent = { readonly event: number | undefined; readonly eventName: string };
-
-/** Windows of these events: by any name perf has on arm64; on x86 by raw number or the name that is printed. */
-function eventTest(words: readonly string[], rules: string): (window: NamedEvent) => boolean {
-  if (archOfRules(rules) !== 'x86') {
-    const numbers = parsePmuEvents(words);
-    return ({ event }) => event !== undefined && numbers.has(event);
-  }
-  const numbers = new Set(
-    words.flatMap((word) => {
-      const raw = /^(?:r|0x)([0-9a-f]{1,8})$/i.exec(word);
-      return raw === null ? [] : [Number.parseInt(raw[1]!, 16)];
-    }),
-  );
-  const names = words.map((word) => word.toLowerCase().replaceAll('_', '-'));
-  return ({ event, eventName }) => {
-    const own = eventName.toLowerCase().replaceAll('_', '-');
-    return (
-      (event !== undefined && numbers.has(event)) ||
-      names.some((name) => own === name || own.startsWith(`${name} `))
-    );
-  };
-}
-
-function exitCodeOf({ windows, statistics }: Diagnosis): number {
-  if (windows.some(({ verdict }) => verdict === 'differs' || verdict === 'impaired')) {
-    return EXIT.differs;
-  }
-  if (windows.some(({ verdict }) => verdict === 'suspect')) return EXIT.inconclusive;
-  if (windows.some(({ verdict }) => verdict === 'agrees' || verdict === 'open')) return EXIT.ok;
-  const same = statistics.some(({ rows }) => rows.every(({ apart }) => apart === 'equal'));
-  return same ? EXIT.ok : EXIT.inconclusive;
-}
+const EXIT_OF = {
+  same: EXIT.ok,
+  differs: EXIT.differs,
+  inconclusive: EXIT.inconclusive,
+} as const satisfies Record<Outcome, number>;

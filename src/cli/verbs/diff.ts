@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
 import { type DiffResult, diffLog, EXIT } from '../../index.ts';
-import { parsePmuEvents } from '../event-filter.ts';
 import { addRecordingOptions, jsonOption, list, type RecordingOptions } from '../options.ts';
+import { machineOf, parsePmuEvents } from '../pmu-events.ts';
+import { printConflicts, withConflicts } from '../render/conflicts.ts';
 import { diffJson, printDiff } from '../render/diff.ts';
 import { printJson } from '../render/json.ts';
-import { eventProgress, withLog } from '../resolve-log.ts';
+import { eventProgress, VERDICT, withLog } from '../resolve-log.ts';
 import type { Shell } from '../shell.ts';
 
 interface DiffOptions extends RecordingOptions {
@@ -37,17 +38,34 @@ Examples:
   vpmu diff guest.vpmu --windows`,
     )
     .action((args: string[], options: DiffOptions) =>
-      withLog(args, options, shell, (log) => {
-        const wanted = options.event === undefined ? undefined : parsePmuEvents(options.event);
-        const all = diffLog(log, eventProgress(shell, 'comparing', log.eventCount));
-        const result = wanted === undefined ? all : onlyEvents(all, wanted);
-        shell.progress(undefined);
-        const compared = result.totals.filter(({ difference }) => difference !== null);
-        if (compared.some(({ difference }) => difference !== 0n)) shell.exitCode = EXIT.differs;
-        else if (compared.length === 0) shell.exitCode = EXIT.inconclusive;
-        if (options.json) printJson(shell, diffJson(result));
-        else printDiff(shell, result, options.windows === true);
-      }),
+      withLog(
+        args,
+        options,
+        shell,
+        (log, { conflicts }) => {
+          const wanted =
+            options.event === undefined ? undefined : parsePmuEvents(options.event, machineOf(log));
+          const all = diffLog(log, eventProgress(shell, 'comparing', log.eventCount));
+          const result = wanted === undefined ? all : onlyEvents(all, wanted);
+          shell.progress(undefined);
+          const compared = result.totals.filter(({ difference }) => difference !== null);
+          if (compared.some(({ difference }) => difference !== 0n)) shell.exitCode = EXIT.differs;
+          else if (compared.length === 0) shell.exitCode = EXIT.inconclusive;
+          if (options.json) {
+            printJson(shell, withConflicts(diffJson(result), conflicts));
+            return;
+          }
+          printConflicts(shell, conflicts);
+          printDiff(shell, result, options.windows === true);
+          if (result.totals.length === 0 && all.totals.length > 0 && options.quiet !== true) {
+            const counted = new Set(all.totals.map(({ eventName }) => eventName));
+            shell.note(
+              `vpmu: no guest counter counted ${options.event?.join(', ')}: those of the log counted ${[...counted].join(', ')}`,
+            );
+          }
+        },
+        VERDICT,
+      ),
     );
   addRecordingOptions(command);
 }

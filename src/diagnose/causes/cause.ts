@@ -72,7 +72,7 @@ export const RECORDINGS = {
   },
   'event-filter': {
     text: "the VMM's PMU event filter",
-    how: 'mark it: vpmu cannot see KVM_SET_PMU_EVENT_FILTER; the VMM log or its command line tells',
+    how: "write what the VMM set into the recording: echo 'pmu-event-filter deny 0xc0' > /sys/kernel/tracing/trace_marker",
   },
   'smi-count': {
     text: 'samples of MSR_SMI_COUNT (0x34)',
@@ -93,7 +93,7 @@ export const RECORDINGS = {
   },
   'vmm-marks': {
     text: 'saves, restores and resets by the VMM',
-    how: 'record the VMM side: userspace register accesses, or a marker',
+    how: "record the VMM's register accesses, or echo vm-reset > /sys/kernel/tracing/trace_marker",
   },
   'guest-context': {
     text: 'loads and puts of the guest PMU context',
@@ -103,6 +103,18 @@ export const RECORDINGS = {
   lossless: {
     text: 'a span without lost records',
     how: 'record again with larger buffers (perf record -m, trace-cmd record -b) or fewer events',
+  },
+  emulations: {
+    text: 'the instructions KVM emulated and counted',
+    how: 'record the kvm_pmu_trigger_event probe',
+  },
+  'context-times': {
+    text: 'how long each load and put of the guest PMU context took',
+    how: 'record the return probes of kvm_mediated_pmu_load and kvm_mediated_pmu_put too',
+  },
+  repeats: {
+    text: 'more runs of the same program',
+    how: 'measure it again: perf stat -r 10 in the guest',
   },
   'bare-metal': { text: 'the same run on bare metal', how: 'run the same program without a VM' },
   'two-clocks': {

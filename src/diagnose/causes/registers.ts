@@ -94,6 +94,23 @@ export const REGISTER_CAUSES = {
     remedy: 'Add the emulated exits, or use a host kernel from 5.17 on.',
     sources: ['9cd803d496e7', '018d70ffcfec', 'kvm-unit-tests 20cf9147'],
   },
+  'emulated-counted': {
+    group: 'registers',
+    title: 'instructions KVM emulated are in the guest and in no host event',
+    definition:
+      "From 5.17 on KVM adds the instructions it emulates or skips for the guest to the guest's counter. The CPU never retired them in guest mode, so no host event of guest mode (:G) has them.",
+    direction: 'guest more than guest mode',
+    size: '1 an emulated instruction',
+    scalesWith: 'emulated exits',
+    needs: ['entries', 'host-counts', 'host-kernel', 'lossless'],
+    necessary:
+      'the event is instructions, a kernel from 5.17 on, and an excess of no more than the emulated exits',
+    proof: 'the excess of instructions equals the number of emulated exits in the compared span',
+    ruledOutBy: 'an older kernel, another event, or an excess above that number',
+    remedy:
+      "Nothing is wrong: the guest's number is that of its program, the host's :G that of the hardware. Subtract the emulated exits to compare the two.",
+    sources: ['9cd803d496e7', 'arch/x86/kvm/pmu.c kvm_pmu_trigger_event (Linux 6.12)'],
+  },
   'emulated-overflow': {
     group: 'registers',
     title: 'a wrap by an emulated instruction is signalled twice or not at all',

@@ -11,11 +11,13 @@ export interface WriteEffect {
   readonly value: number | 'all' | 'selected';
   /** It can change what counts: selectors, event types, gates. */
   readonly control: boolean;
+  /** Counters whose programming or gates it can change, as bits; `all` where it is not known which. */
+  readonly reaches: number | 'all';
 }
 
-const NOTHING: WriteEffect = { pmu: false, value: -1, control: false };
-const STATUS: WriteEffect = { pmu: true, value: -1, control: false };
-const CONTROL: WriteEffect = { pmu: true, value: -1, control: true };
+const NOTHING: WriteEffect = { pmu: false, value: -1, control: false, reaches: 0 };
+const STATUS: WriteEffect = { pmu: true, value: -1, control: false, reaches: 'all' };
+const CONTROL: WriteEffect = { pmu: true, value: -1, control: true, reaches: 'all' };
 
 const PMCR_RESETS = 0x6n;
 const CYCLE_COUNTER = 31;
@@ -24,7 +26,10 @@ const counterIs = (value: WriteEffect['value']): WriteEffect => ({
   pmu: true,
   value,
   control: false,
+  reaches: 'all',
 });
+
+const controls = (reaches: number): WriteEffect => ({ ...CONTROL, reaches: reaches >>> 0 });
 
 function arm64Effect(code: number, space: RegisterSpace, value: bigint): WriteEffect {
   const match = registerByCode(code, space);
@@ -33,7 +38,7 @@ function arm64Effect(code: number, space: RegisterSpace, value: bigint): WriteEf
     case PmuRegister.none:
       return NOTHING;
     case PmuRegister.pmcr:
-      return { pmu: true, value: (value & PMCR_RESETS) === 0n ? -1 : 'all', control: true };
+      return { ...CONTROL, value: (value & PMCR_RESETS) === 0n ? -1 : 'all' };
     case PmuRegister.evcntr:
       return counterIs(match!.index);
     case PmuRegister.ccntr:
@@ -42,9 +47,19 @@ function arm64Effect(code: number, space: RegisterSpace, value: bigint): WriteEf
       return counterIs('selected');
     case PmuRegister.cntenset:
     case PmuRegister.cntenclr:
+      return controls(Number(value & 0xffff_ffffn));
     case PmuRegister.evtyper:
-    case PmuRegister.xevtyper:
+      return controls(1 << match!.index);
     case PmuRegister.ccfiltr:
+      return controls(1 << CYCLE_COUNTER);
+    case PmuRegister.intenset:
+    case PmuRegister.intenclr:
+    case PmuRegister.ovsset:
+    case PmuRegister.ovsclr:
+    case PmuRegister.selr:
+    case PmuRegister.userenr:
+      return { ...STATUS, reaches: 0 };
+    case PmuRegister.xevtyper:
       return CONTROL;
     default:
       return STATUS;
@@ -80,7 +95,22 @@ export function writeEffect(code: number, space: RegisterSpace, value: bigint): 
   return space === RegisterSpace.msr ? x86Effect(code) : arm64Effect(code, space, value);
 }
 
+/** By register space: a recording has few registers. */
+const looked: Map<number, WriteEffect>[] = [];
+
+/** The effect of a write that resets nothing, or what an access is about, looked up once per register. */
+export function registerEffect(code: number, space: RegisterSpace): WriteEffect {
+  looked[space] ??= new Map();
+  const known = looked[space];
+  let effect = known.get(code);
+  if (effect === undefined) {
+    effect = writeEffect(code, space, 0n);
+    known.set(code, effect);
+  }
+  return effect;
+}
+
 /** True for a register of either architecture's PMU. */
 export function isPmuRegister(code: number, space: RegisterSpace): boolean {
-  return space === RegisterSpace.rdpmc || writeEffect(code, space, 0n).pmu;
+  return space === RegisterSpace.rdpmc || registerEffect(code, space).pmu;
 }

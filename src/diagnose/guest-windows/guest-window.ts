@@ -19,6 +19,8 @@ export const HAPPENINGS = [
   'errorState',
   /** Read twice with guest time between, and neither its time enabled nor its time running had moved. */
   'stoodStill',
+  /** Read twice, and its time running had moved: it was on hardware. */
+  'ran',
   /** A record shows it INACTIVE while the thread runs. */
   'inactiveState',
   /** It was put on a hardware counter. */
@@ -127,9 +129,19 @@ export interface Competitors {
   readonly wanted: number;
 }
 
+/** Part of the log, by events and their times (ns on the log's clock). */
+export interface Span {
+  readonly fromSeq: number;
+  readonly toSeq: number;
+  readonly fromTime: bigint;
+  readonly toTime: bigint;
+}
+
 /** A host event's counts over a part of the window in which the guest's count is known too. */
-export interface HostSpan {
+export interface HostSpan extends Span {
   readonly pointer: bigint;
+  /** Its name where perf stat's total proves which event it is (`cycles:G`). */
+  readonly name: string | undefined;
   /** Config as asked of perf, and the guest's number of that event; undefined when not known. */
   readonly config: number;
   readonly event: number | undefined;
@@ -139,10 +151,6 @@ export interface HostSpan {
   /** Modes it counts in, and how that is known. */
   readonly modes: 'G' | 'H' | 'G+H' | 'H or G+H' | 'unknown';
   readonly modesFrom: 'attr' | 'counts' | 'name';
-  readonly fromSeq: number;
-  readonly toSeq: number;
-  readonly fromTime: bigint;
-  readonly toTime: bigint;
   readonly host: bigint;
   readonly guest: Amount;
   /** Its time enabled and running over the span, ns; null where not recorded. */
@@ -167,6 +175,8 @@ export interface GapPerExit {
 export interface GuestWindow {
   readonly vcpu: number;
   readonly counter: number;
+  /** It was seen able to count, or a read of it is recorded; else no more than its event was seen enabled. */
+  readonly used: boolean;
   /** Event number (arm64) or raw event (x86); undefined when not known. */
   readonly event: number | undefined;
   readonly eventName: string;
@@ -196,23 +206,31 @@ export interface GuestWindow {
   /** While nothing kept it from counting, and while the guest's own gates were open. */
   readonly counting: Sums;
   readonly enabled: Sums;
+  /** From the first to the last moment at which the guest wanted it to count; null where it never did. */
+  readonly enabledSpan: Span | null;
   readonly pcpus: ReadonlySet<number>;
   readonly stays: readonly PcpuStay[];
   readonly smi: readonly SmiInterval[];
   /** The first reads, one after the other; and the last. */
   readonly intervals: readonly ReadInterval[];
   readonly atRead: AtRead | null;
-  /** The backing event was created to leave these out; null where its creation was not recorded. */
-  readonly filter: { readonly user: boolean; readonly kernel: boolean } | null;
+  /** The backing event was created (at `seq`) to leave these out; null where its creation was not recorded. */
+  readonly filter: {
+    readonly user: boolean;
+    readonly kernel: boolean;
+    readonly seq: number;
+  } | null;
   readonly nested: NestedSpans;
   readonly competitors: Competitors | null;
   readonly hosts: readonly HostSpan[];
+  /** Seq at which a host event that could be compared was refused a counter, 0 never. */
+  readonly hostRefusedAt: number;
 }
 
 export function noHappenings(): Happenings {
-  return Object.fromEntries(
-    HAPPENINGS.map((name) => [name, { count: 0, evidence: [] }]),
-  ) as unknown as Happenings;
+  const happenings: { [name in HappeningName]?: Happening } = {};
+  for (const name of HAPPENINGS) happenings[name] = { count: 0, evidence: [] };
+  return happenings as Happenings;
 }
 
 export function happened(happening: Happening, seq: number): void {

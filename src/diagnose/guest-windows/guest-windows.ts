@@ -1,4 +1,4 @@
-import { EventKind } from '../../domain/event-kind.ts';
+import { sliceOfRecordings } from '../../domain/slice-facts.ts';
 import { createReplayer } from '../../replay/create-replayer.ts';
 import {
   type PreparedReplay,
@@ -6,12 +6,12 @@ import {
   type ReplayChoices,
   type ReplayLog,
 } from '../../replay/replay-log.ts';
-import { type CounterWindow, WindowBuilder } from '../windows.ts';
+import { perfStatNames } from '../statistics/stat-names.ts';
 import { WindowCollector } from './collector.ts';
 import type { GuestWindow } from './guest-window.ts';
+import type { HostEvent } from './host-event.ts';
 import { readMarks, withMarks } from './marks.ts';
 import type { Observed } from './observed.ts';
-import { withPairedHosts } from './paired-hosts.ts';
 
 /** Bound of memory: of a log with more windows the rest is only counted. */
 export const WINDOWS_KEPT = 100_000;
@@ -22,6 +22,8 @@ export interface GuestWindows {
   readonly dropped: number;
   readonly prepared: PreparedReplay;
   readonly observed: Observed;
+  /** Host events that were counted on the vCPUs' threads at reschedules, by the slot of the vCPU. */
+  readonly pairedEvents: readonly { readonly vcpu: number; readonly event: HostEvent }[];
 }
 
 /** Replays the log once and cuts it into guest windows. */
@@ -31,46 +33,31 @@ export function guestWindows(
   progress?: (events: number) => void,
 ): GuestWindows {
   const prepared = prepareReplay(log, choices);
-  const { source } = prepared;
   const config = withMarks(prepared.config, readMarks(log));
+  const slice = sliceOfRecordings(log.imports());
   const windows: GuestWindow[] = [];
-  const paired: CounterWindow[] = [];
   let dropped = 0;
   const options = {
     ...config,
     vendor: config.arch === 'x86' ? config.facts.vendor : undefined,
     name: (id: number) => log.name(id),
+    preamble: slice?.form === 'state' ? slice.preamble : 0,
   };
   const collector = new WindowCollector(createReplayer(config), options, (window) => {
     if (windows.length < WINDOWS_KEPT) windows.push(window);
     else dropped++;
   });
-  const kinds = log.kindCounts();
-  const pairs = new WindowBuilder(
-    {
-      vcpus: config.vcpus,
-      attr: config.attr,
-      entersRecorded: kinds.has(EventKind.guestEnter) && kinds.has(EventKind.guestExit),
-      guestSources: config.guestSources,
-    },
-    (window) => {
-      if (paired.length < WINDOWS_KEPT) paired.push(window);
-    },
-  );
-  const pairable = config.arch === 'arm64' && kinds.has(EventKind.hwUpdate);
   let events = 0;
-  for (const chunk of source.chunks({})) {
+  for (const chunk of prepared.source.chunks({})) {
     collector.take(chunk);
-    if (pairable) pairs.take(chunk);
     events += chunk.length;
     progress?.(events);
   }
   collector.end();
-  pairs.end();
-  return {
-    windows: withPairedHosts(windows, paired),
-    dropped,
-    prepared,
-    observed: collector.observed,
-  };
+  const { pairedEvents } = collector;
+  const names = perfStatNames(log);
+  for (const { event } of pairedEvents) {
+    if (event.count !== 0n) event.name = names.get(event.count);
+  }
+  return { windows, dropped, prepared, observed: collector.observed, pairedEvents };
 }

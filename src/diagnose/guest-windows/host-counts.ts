@@ -2,9 +2,11 @@ import type { EventChunk } from '../../domain/event-chunk.ts';
 import { EventFlag, EventKind } from '../../domain/event-kind.ts';
 import type { VcpuReplay } from '../../replay/vcpu-replay.ts';
 import { type Amount, isExact } from '../ledger/amount.ts';
+import { growth, valueAmount } from './growth.ts';
 import type { GapPerExit } from './guest-window.ts';
 import { filterOf, type HostEventRecord } from './host-inventory.ts';
-import { growth, type OpenWindow, valueAmount } from './open-window.ts';
+import type { OpenWindow } from './open-window.ts';
+import type { OpenWindows } from './open-windows.ts';
 import { between, type Totals } from './vcpu-totals.ts';
 
 /** A count of a host event together with the guest's at the same moment. */
@@ -53,7 +55,7 @@ export class HostCounts {
     chunk: EventChunk,
     i: number,
     kind: EventKind,
-    open: ReadonlyMap<number, OpenWindow>,
+    open: OpenWindows,
     replay: VcpuReplay,
     totals: Totals,
   ): void {
@@ -67,8 +69,8 @@ export class HostCounts {
       return;
     const times = (flags & EventFlag.timesKnown) !== 0;
     const now = { ...totals };
-    for (const [counter, window] of open) {
-      const guest = valueAmount(replay.counterValue(counter));
+    for (const window of open.all) {
+      const guest = valueAmount(replay.counterValue(window.counter));
       if (guest === null) continue;
       const point: Point = {
         seq: chunk.seq[i]!,
@@ -101,6 +103,7 @@ export class HostCounts {
         from === null || to === null ? null : to - from;
       window.hosts.push({
         pointer: event.record.pointer,
+        name: undefined,
         config: event.record.config,
         event: event.record.event,
         pinned: event.record.pinned,

@@ -30,6 +30,8 @@ export interface HostEventRecord {
   /** CPU it is bound to, −1 a thread's. */
   readonly cpu: number;
   readonly createdSeq: number;
+  /** Slot of the vCPU on whose thread it was created. */
+  readonly vcpu: number;
   readonly refused: boolean;
   /** It was created while the guest's PMU context was loaded or had been. */
   readonly afterLoad: boolean;
@@ -84,7 +86,12 @@ export class HostInventory {
     this.vendor = vendor;
   }
 
-  created(chunk: EventChunk, i: number, attr: PerfEventAttr | undefined): HostEventRecord {
+  created(
+    vcpu: number,
+    chunk: EventChunk,
+    i: number,
+    attr: PerfEventAttr | undefined,
+  ): HostEventRecord {
     const config = Number(BigInt.asUintN(48, chunk.aux0[i]!));
     const { vendor } = this;
     const refused = (chunk.flags[i]! & EventFlag.failed) !== 0;
@@ -97,6 +104,7 @@ export class HostInventory {
       pinned: attr !== undefined && (attr.attrFlags & PINNED) !== 0n,
       cpu: attr?.cpu ?? -1,
       createdSeq: chunk.seq[i]!,
+      vcpu,
       refused,
       afterLoad: this.everLoaded,
       inError: [],

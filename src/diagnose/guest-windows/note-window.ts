@@ -10,11 +10,25 @@ import {
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
+/** The event a vCPU is at, and its last exit. */
+export interface Moment {
+  seq: number;
+  exitSeq: number;
+}
+
+/** The windows that are open. */
+export interface NoteWindows {
+  readonly all: readonly NoteWindow[];
+  of(counter: number): NoteWindow | undefined;
+}
+
 /** What a record is noted in: an open window. */
 export interface NoteWindow {
   readonly counter: number;
   readonly event: number | undefined;
   readonly width: number;
+  /** Highest value of that width. */
+  readonly highest: bigint;
   readonly startValue: Amount | null;
   readonly notes: Notes;
   /** The guest's own gates are open: what KVM emulates would count. */
@@ -22,6 +36,8 @@ export interface NoteWindow {
   /** Interrupts seen in it. */
   readonly interrupted: number;
   used: boolean;
+  /** It is handed out when it ends. */
+  readonly told: boolean;
 }
 
 const none = (): Happening => ({ count: 0, evidence: [] });
@@ -30,7 +46,7 @@ const none = (): Happening => ({ count: 0, evidence: [] });
 export class Notes implements Mutable<WindowRecords> {
   readonly opening: Opening;
   readonly contradicted: Contradicted[] = [];
-  readonly readings: Reading[] = [];
+  readonly readings: Mutable<Reading>[] = [];
   readonly statusReads: { seq: number; set: boolean }[] = [];
   readonly statusEmpty = none();
   readonly statusCleared = none();
@@ -62,6 +78,9 @@ export class Notes implements Mutable<WindowRecords> {
   switchedAfterRestore = 0;
   readonly leftover = none();
   metrics: WindowRecords['metrics'] = null;
+  metricsUntold = 0;
+  lowHalfUntold = 0;
+  vmReset = 0;
   tooWide: WindowRecords['tooWide'] = null;
   readonly runsLonger = none();
   private lastOverflow: bigint | null = null;
@@ -75,9 +94,15 @@ export class Notes implements Mutable<WindowRecords> {
   }
 
   /** The first readings, and the last in the last place. */
-  reading(reading: Reading): void {
-    if (this.readings.length >= RECORDS_KEPT) this.readings.pop();
-    this.readings.push(reading);
+  reading(seq: number, value: bigint, low32: boolean): void {
+    if (this.readings.length < RECORDS_KEPT) {
+      this.readings.push({ seq, value, low32 });
+      return;
+    }
+    const last = this.readings[RECORDS_KEPT - 1]!;
+    last.seq = seq;
+    last.value = value;
+    last.low32 = low32;
   }
 
   contradiction(contradicted: Contradicted): void {

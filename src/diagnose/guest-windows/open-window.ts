@@ -1,7 +1,7 @@
-import { U64_MAX } from '../../domain/u64.ts';
-import type { CounterState } from '../../replay/state-view.ts';
+import type { CounterGates, CounterState } from '../../replay/state-view.ts';
 import type { CounterValue } from '../../replay/vcpu-replay.ts';
 import type { Amount } from '../ledger/amount.ts';
+import { growth, valueAmount } from './growth.ts';
 import {
   type ClosedGate,
   type Competitors,
@@ -11,51 +11,15 @@ import {
   noHappenings,
   type Sums,
 } from './guest-window.ts';
+import type { HostEvent } from './host-event.ts';
 import { Notes, type NoteWindow } from './note-window.ts';
+import type { PairedSpan } from './paired-span.ts';
 import { between, type Totals } from './vcpu-totals.ts';
 import { NestedTime, PcpuStays, Reads, SmiSamples } from './window-notes.ts';
 import type { Opening } from './window-records.ts';
 
-/** A counter of this many bits takes hours to come round. */
-const NEVER_ROUND = 48;
-
-/** The value as an amount; null when it is not known. */
-export function valueAmount({ low, span }: CounterValue): Amount | null {
-  return span === U64_MAX ? null : { low, high: low + span };
-}
-
-/**
- * How far a counter of `width` bits moved between two values. Wraps that were recorded say how often it wrapped;
- * without any it wrapped at most once. `jumped`: a recorded value contradicts the rules, so that it may have gone back.
- */
-export function growth(
-  start: Amount,
-  end: Amount,
-  width: number,
-  wraps: number,
-  jumped = false,
-): Amount {
-  const size = 1n << BigInt(width);
-  let low = end.low - start.high;
-  let high = end.high - start.low;
-  if (jumped && wraps === 0) return { low, high };
-  if (wraps > 0 && end.high >= size) {
-    // The end is bounded across a wrap already: at least the recorded wraps were passed.
-    const before = BigInt(wraps - 1) * size;
-    const passed = BigInt(wraps) * size - start.high;
-    low += before;
-    return { low: low > passed ? low : passed, high: high + before };
-  }
-  // Nobody sees a counter this wide go all the way round: an overflow record before it wrapped is of an earlier value.
-  const early = wraps > 0 && width >= NEVER_ROUND && low >= 0n ? 1 : 0;
-  const turns = wraps > 0 ? BigInt(wraps - early) : high < 0n ? 1n : 0n;
-  low += turns * size;
-  high += turns * size;
-  return { low: low < 0n ? 0n : low, high: high < 0n ? 0n : high };
-}
-
 /** What is closed, in words: `PMCR.E is 0 and PMCNTEN bit is 0`; where a gate closed does not matter. */
-function closedGates(state: CounterState): string {
+function closedGates(state: CounterGates): string {
   return state.gates.map((gate) => gate.replace(/ since @\d+$/, '')).join(' and ');
 }
 
@@ -63,13 +27,49 @@ function closedGates(state: CounterState): string {
 const GUESTS_OWN = / is 0$| not known$|^denied /;
 
 /** True if nothing on the guest's side keeps the counter from counting. */
-function guestOpen(state: CounterState): boolean {
+function guestOpen(state: CounterGates): boolean {
   return !state.gates.some((gate) => GUESTS_OWN.test(gate));
 }
 
-const SUMMED = ['entries', 'exits', 'emulatedExits'] as const;
+/** True if the guest's own gates are open, the VMM's filter apart. */
+function isCountable(closed: string): boolean {
+  return !/ is 0| not known/.test(closed);
+}
+
+/** First and last moment at which the guest wanted a counter to count. */
+class EnabledSpan {
+  private from: GuestWindow['enabledSpan'] = null;
+  private to: GuestWindow['enabledSpan'] = null;
+
+  opens(seq: number, time: bigint): void {
+    this.from ??= { fromSeq: seq, fromTime: time, toSeq: seq, toTime: time };
+  }
+
+  closes(seq: number, time: bigint): void {
+    if (this.from !== null) this.to = { ...this.from, toSeq: seq, toTime: time };
+  }
+
+  get all(): GuestWindow['enabledSpan'] {
+    return this.to;
+  }
+}
 
 const noSums = (): Sums => ({ ns: 0, entries: 0, exits: 0, emulatedExits: 0 });
+
+/** Adds to `sums` what `totals` grew by since `from`. */
+function addGrowth(sums: Sums, totals: Totals, from: Sums): void {
+  sums.ns += totals.guestNs - from.ns;
+  sums.entries += totals.entries - from.entries;
+  sums.exits += totals.exits - from.exits;
+  sums.emulatedExits += totals.emulatedExits - from.emulatedExits;
+}
+
+function settleAt(from: Sums, totals: Totals): void {
+  from.ns = totals.guestNs;
+  from.entries = totals.entries;
+  from.exits = totals.exits;
+  from.emulatedExits = totals.emulatedExits;
+}
 
 /** A window while it is open. */
 export class OpenWindow implements NoteWindow {
@@ -84,6 +84,7 @@ export class OpenWindow implements NoteWindow {
   readonly counter: number;
   readonly event: number | undefined;
   readonly width: number;
+  readonly highest: bigint;
   private readonly vcpu: number;
   private readonly eventName: string;
   private readonly fromSeq: number;
@@ -93,9 +94,21 @@ export class OpenWindow implements NoteWindow {
   readonly notes: Notes;
   private readonly gates = new Map<string, ClosedGate>();
   private closed: string;
-  private guestIsOpen: boolean;
+  /** The guest wants it to count: its own gates and the VMM's filter are open. */
+  wanted: boolean;
+  /** The guest's own gates are open, the VMM's filter apart. */
+  countable: boolean;
+  /** Event at which the gates were looked at last. */
+  gatesAt: number;
+  /** What was behind it then; −1 not looked at. */
+  backingKey = -1;
+  private readonly enabledSpan = new EnabledSpan();
+  /** Counts of host events that are read next to it, by event. */
+  readonly paired = new Map<HostEvent, PairedSpan>();
+  /** Seq at which a host event that could be compared was refused a counter, 0 never. */
+  hostRefusedAt = 0;
   /** Running sums up to which everything is settled. */
-  private readonly settled: Sums;
+  private readonly settled = noSums();
   private readonly counting = noSums();
   private readonly enabled = noSums();
   private readonly stays: PcpuStays;
@@ -123,30 +136,39 @@ export class OpenWindow implements NoteWindow {
     this.event = state.event;
     this.eventName = state.eventName;
     this.width = state.width;
+    this.highest = (1n << BigInt(state.width)) - 1n;
     this.fromSeq = seq;
     this.fromTime = time;
     this.start = totals;
     this.startValue = valueAmount(value);
-    this.settled = { ...noSums(), ns: totals.guestNs };
-    for (const name of SUMMED) this.settled[name] = totals[name];
+    settleAt(this.settled, totals);
     this.closed = closedGates(state);
-    this.guestIsOpen = guestOpen(state);
+    this.wanted = guestOpen(state);
+    this.countable = isCountable(this.closed);
+    this.gatesAt = seq;
+    if (this.wanted) this.enabledSpan.opens(seq, time);
     this.used = state.counting;
     this.stays = new PcpuStays(seq, value, 0);
     this.seen = new Reads(seq, value);
   }
 
-  /** The guest wants it to count. */
-  get wanted(): boolean {
-    return this.guestIsOpen;
+  /** The gates are now as `state` says; `totals` are the running sums. */
+  gatesAre(state: CounterGates, totals: Totals, seq: number, time: bigint): void {
+    this.settle(totals, seq);
+    this.gatesAt = seq;
+    const wasWanted = this.wanted;
+    this.closed = closedGates(state);
+    this.wanted = guestOpen(state);
+    this.countable = isCountable(this.closed);
+    if (state.counting) this.used = true;
+    if (this.wanted === wasWanted) return;
+    if (this.wanted) this.enabledSpan.opens(seq, time);
+    else this.enabledSpan.closes(seq, time);
   }
 
-  /** The gates are now as `state` says; `totals` are the running sums. */
-  gatesAre(state: CounterState, totals: Totals, seq: number): void {
-    this.settle(totals, seq);
-    this.closed = closedGates(state);
-    this.guestIsOpen = guestOpen(state);
-    if (state.counting) this.used = true;
+  /** Its event was created to leave levels out; what was counted before, was counted under the filter before. */
+  filteredBy(filter: NonNullable<GuestWindow['filter']>): void {
+    if (this.filter === null || !this.used) this.filter = filter;
   }
 
   /** The vCPU leaves `pcpu`. */
@@ -186,9 +208,9 @@ export class OpenWindow implements NoteWindow {
     return this.notes.contradicted.length > 0;
   }
 
-  /** The guest's own gates are open, the VMM's filter apart. */
-  get countable(): boolean {
-    return !/ is 0| not known/.test(this.closed);
+  /** Used, or at least its event was seen enabled. */
+  get told(): boolean {
+    return this.used || this.happenings.enabled.count > 0;
   }
 
   get interrupted(): number {
@@ -198,15 +220,10 @@ export class OpenWindow implements NoteWindow {
   private settle(totals: Totals, seq: number): void {
     const { settled } = this;
     const ns = totals.guestNs - settled.ns;
-    const add = (to: Sums): void => {
-      to.ns += ns;
-      for (const name of SUMMED) to[name] += totals[name] - settled[name];
-    };
     const counting = this.closed === '';
-    if (counting) add(this.counting);
-    if (this.guestIsOpen) add(this.enabled);
-    settled.ns = totals.guestNs;
-    for (const name of SUMMED) settled[name] = totals[name];
+    if (counting) addGrowth(this.counting, totals, settled);
+    if (this.wanted) addGrowth(this.enabled, totals, settled);
+    settleAt(settled, totals);
     if (counting) return;
     const known = this.gates.get(this.closed);
     if (known !== undefined) {
@@ -227,11 +244,13 @@ export class OpenWindow implements NoteWindow {
   ): GuestWindow {
     this.leavePcpu(pcpu, value, totals, seq);
     this.nested.leave(seq, value);
+    if (this.wanted) this.enabledSpan.closes(seq, time);
     const endValue = valueAmount(value);
     const { startValue, width } = this;
     return {
       vcpu: this.vcpu,
       counter: this.counter,
+      used: this.used,
       event: this.event,
       eventName: this.eventName,
       width,
@@ -256,6 +275,7 @@ export class OpenWindow implements NoteWindow {
       countingNs: this.counting.ns,
       counting: this.counting,
       enabled: this.enabled,
+      enabledSpan: this.enabledSpan.all,
       pcpus: this.pcpus,
       stays: this.stays.all,
       smi: this.smi.intervals,
@@ -266,6 +286,7 @@ export class OpenWindow implements NoteWindow {
       nested: this.nested,
       competitors: this.competitors,
       hosts: this.hosts,
+      hostRefusedAt: this.hostRefusedAt,
     };
   }
 }

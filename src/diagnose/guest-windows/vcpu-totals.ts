@@ -1,5 +1,4 @@
-import { ExitSpace } from '../../arch/tracepoints.ts';
-import { ExitClass, exitClass } from '../../replay/x86/x86-exits.ts';
+import { ExitTrait, exitTraits } from './exit-traits.ts';
 
 /** Names of the running sums; times in ns. */
 export const TOTALS = [
@@ -23,6 +22,8 @@ export const TOTALS = [
   /** Exits for accesses to PMU registers, and their time until the next entry. */
   'pmuExits',
   'pmuExitNs',
+  /** Exits for an MSR or RDPMC (x86) of which no access is recorded. */
+  'untoldExits',
   /** Exits with which a guest enters its own guest. */
   'nestedExits',
   /** Exits for a halt, and those whose reason is recorded. */
@@ -36,33 +37,6 @@ export const TOTALS = [
 
 export type Total = (typeof TOTALS)[number];
 export type Totals = { [name in Total]: number };
-
-/** Exception class of WFI and WFE (arm64 ESR_EL2.EC). */
-const EC_WFX = 0x01;
-
-function isHalt(code: number): boolean {
-  if (code >>> 24 === ExitSpace.arm64) return (code & 0xff) === EC_WFX;
-  return exitClass(code) === ExitClass.halt;
-}
-
-/** VMRUN (SVM), VMLAUNCH and VMRESUME (VMX). */
-const NESTED_ENTRIES: ReadonlySet<number> = new Set([
-  ((ExitSpace.svm << 24) | 0x80) >>> 0,
-  ((ExitSpace.vmx << 24) | 20) >>> 0,
-  ((ExitSpace.vmx << 24) | 24) >>> 0,
-]);
-
-function isEmulating(code: number): boolean {
-  switch (exitClass(code)) {
-    case ExitClass.emulates:
-    case ExitClass.msr:
-    case ExitClass.rdpmc:
-    case ExitClass.halt:
-      return true;
-    default:
-      return false;
-  }
-}
 
 /** Where one vCPU's time went, as running sums: the difference of two copies is a span. */
 export class VcpuTotals {
@@ -78,6 +52,7 @@ export class VcpuTotals {
   private offBefore = 0;
   private halted = false;
   private touchedPmu = false;
+  private untold = false;
   private wasOff = false;
 
   copy(): Totals {
@@ -111,12 +86,14 @@ export class VcpuTotals {
     this.inGuest = false;
     this.gapSince = now;
     this.offBefore = this.sums.offNs;
-    this.halted = isHalt(code);
     this.touchedPmu = false;
     this.wasOff = false;
     this.sums.exits++;
-    if (isEmulating(code)) this.sums.emulatedExits++;
-    if (NESTED_ENTRIES.has(code >>> 0)) this.sums.nestedExits++;
+    const traits = exitTraits(code);
+    this.halted = (traits & ExitTrait.halt) !== 0;
+    this.untold = (traits & ExitTrait.access) !== 0;
+    if ((traits & ExitTrait.emulated) !== 0) this.sums.emulatedExits++;
+    if ((traits & ExitTrait.nested) !== 0) this.sums.nestedExits++;
     if (this.halted) this.sums.haltExits++;
     if (code !== 0) this.sums.namedExits++;
   }
@@ -129,6 +106,11 @@ export class VcpuTotals {
   /** The present gap began with a halt. */
   get inHalt(): boolean {
     return this.halted && !this.inGuest;
+  }
+
+  /** An access is recorded, of whatever register. */
+  accessed(): void {
+    this.untold = false;
   }
 
   /** The guest accessed a PMU register: its exit is the present gap. */
@@ -159,6 +141,7 @@ export class VcpuTotals {
       this.sums.pollNs += ns;
       this.sums.polls++;
     }
+    if (this.untold) this.sums.untoldExits++;
     if (this.touchedPmu) {
       this.sums.pmuExits++;
       this.sums.pmuExitNs += ns - (this.sums.offNs - this.offBefore);

@@ -107,35 +107,51 @@ export class NestedTime implements NestedSpans {
 /** Reads of the counter by the guest, with what was summed between them. */
 export class Reads {
   readonly intervals: ReadInterval[] = [];
-  last: AtRead | null = null;
   private readonly start: Look;
   private readonly width: number;
-  private before: { readonly at: Look; readonly enabled: Sums } | undefined;
+  /** The last read: seq 0 for none, its exact value, and the sums up to it. */
+  private seq = 0;
+  private value: bigint | null = null;
+  private readonly counting: Sums = { ns: 0, entries: 0, exits: 0, emulatedExits: 0 };
+  private readonly enabled: Sums = { ns: 0, entries: 0, exits: 0, emulatedExits: 0 };
 
   constructor(seq: number, value: CounterValue) {
     this.start = look(seq, value, 0);
     this.width = value.width;
   }
 
-  read(seq: number, value: CounterValue, counting: Sums, enabled: Sums): void {
-    const at = look(seq, value, 0);
-    this.last = {
-      seq,
-      events: moved(this.start, at, this.width),
-      counting: { ...counting },
-      enabled: { ...enabled },
-    };
-    const { before } = this;
-    this.before = { at, enabled: this.last.enabled };
-    if (before === undefined || this.intervals.length >= INTERVALS_KEPT) return;
-    const events = moved(before.at, at, this.width);
-    if (events === null) return;
-    const between: Sums = {
-      ns: enabled.ns - before.enabled.ns,
-      entries: enabled.entries - before.enabled.entries,
-      exits: enabled.exits - before.enabled.exits,
-      emulatedExits: enabled.emulatedExits - before.enabled.emulatedExits,
-    };
-    this.intervals.push({ fromSeq: before.at.seq, toSeq: seq, events, enabled: between });
+  read(seq: number, { low, span }: CounterValue, counting: Sums, enabled: Sums): void {
+    const value = span === 0n ? low : null;
+    if (this.seq !== 0 && this.intervals.length < INTERVALS_KEPT)
+      this.interval(seq, value, enabled);
+    this.seq = seq;
+    this.value = value;
+    copySums(this.counting, counting);
+    copySums(this.enabled, enabled);
   }
+
+  private interval(toSeq: number, to: bigint | null, now: Sums): void {
+    const { value: from, seq: fromSeq, enabled: before } = this;
+    if (from === null || to === null) return;
+    const enabled: Sums = {
+      ns: now.ns - before.ns,
+      entries: now.entries - before.entries,
+      exits: now.exits - before.exits,
+      emulatedExits: now.emulatedExits - before.emulatedExits,
+    };
+    this.intervals.push({ fromSeq, toSeq, events: BigInt.asUintN(this.width, to - from), enabled });
+  }
+
+  get last(): AtRead | null {
+    const { seq, value, counting, enabled } = this;
+    if (seq === 0) return null;
+    return { seq, events: moved(this.start, { seq, value, ns: 0 }, this.width), counting, enabled };
+  }
+}
+
+function copySums(to: Sums, from: Sums): void {
+  to.ns = from.ns;
+  to.entries = from.entries;
+  to.exits = from.exits;
+  to.emulatedExits = from.emulatedExits;
 }

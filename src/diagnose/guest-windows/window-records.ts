@@ -124,6 +124,8 @@ export interface WindowRecords {
   readonly readBack: ReadBack | null;
   /** The VMM restored a PMCR with reset bits before this window, or in it. */
   readonly restoredPmcr: Written | null;
+  /** A mark says that the VM was reset: its seq, 0 never; and the selector was on then. */
+  readonly vmReset: number;
   /** The VMM restored state: last such record, 0 none; and the first switch-out after it, 0 none. */
   readonly restoredAt: number;
   readonly switchedAfterRestore: number;
@@ -131,6 +133,9 @@ export interface WindowRecords {
   readonly leftover: Happening;
   /** PERF_METRICS as read in the window. */
   readonly metrics: Written | null;
+  /** RDPMC of PERF_METRICS, and of the low half of a counter, whose value is not recorded; 0 none. */
+  readonly metricsUntold: number;
+  readonly lowHalfUntold: number;
   /** A read with bits above the counter's width. */
   readonly tooWide: Written | null;
   /** Reads of its event whose time running is more than its time enabled. */

@@ -1,5 +1,5 @@
 import { CAUSES, type CauseCode } from '../causes/catalogue.ts';
-import { CAUSE_GROUPS } from '../causes/cause.ts';
+import { CAUSE_GROUPS, type RecordingNeed } from '../causes/cause.ts';
 import { type Amount, magnitude, minus, plus, ZERO } from './amount.ts';
 import {
   type Exclusion,
@@ -25,7 +25,17 @@ export interface Ledger {
 export interface LedgerLimits {
   /** Lost-record events inside the window. */
   readonly lostAt: readonly number[];
+  /** False for the recording as a whole: its causes are of no one counter, and none waits for another. */
+  readonly staged?: boolean;
 }
+
+/** Causes that say where time went: what is undecided about counts does not put them in doubt. */
+const ABOUT_TIME: ReadonlySet<CauseCode> = new Set([
+  'host-steal',
+  'halt-poll',
+  'observer-cost',
+  'event-churn',
+]);
 
 function stageOf(code: CauseCode): number {
   return CAUSE_GROUPS.findIndex(({ key }) => key === CAUSES[code].group);
@@ -33,7 +43,7 @@ function stageOf(code: CauseCode): number {
 
 /**
  * Puts judgements of one window together. A proof that rests on an equality of whole numbers becomes `consistent` where
- * records were lost; and no cause is proven while one of an earlier stage that would move the same counts is undecided.
+ * records were lost; and no cause of a count is proven while one of an earlier stage is undecided for the same window.
  */
 export function makeLedger(
   difference: Amount | null,
@@ -45,8 +55,17 @@ export function makeLedger(
   const findings = judgements.filter(isFinding).map((finding): Finding => {
     if (finding.grade !== 'proven') return finding;
     const lossy = finding.integerProof && limits.lostAt.length > 0;
-    const early = finding.amount !== null && stageOf(finding.code) > open;
-    return lossy || early ? { ...finding, grade: 'consistent' } : finding;
+    const early =
+      limits.staged !== false && !ABOUT_TIME.has(finding.code) && stageOf(finding.code) > open;
+    if (!lossy && !early) return finding;
+    // What would bring the proof back: records without losses, or what decides the earlier stage.
+    const undecided = early ? undecidable.filter(({ code }) => stageOf(code) === open) : [];
+    const missing = new Set<RecordingNeed>([
+      ...finding.missing,
+      ...(lossy ? (['lossless'] as const) : []),
+      ...undecided.flatMap(({ missing }) => missing),
+    ]);
+    return { ...finding, grade: 'consistent', missing: [...missing] };
   });
   const size = ({ amount }: Finding): bigint => (amount === null ? -1n : magnitude(amount));
   findings.sort((a, b) => {

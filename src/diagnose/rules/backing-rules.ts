@@ -69,16 +69,17 @@ const counterContention: Rule = {
     const { hardwareCounters } = run;
     const pinned = competitors?.pinned ?? [];
     const wanted = competitors?.wanted ?? 1;
+    const watchdog = run.marks.nmiWatchdog > 0 ? 1 : 0;
     if (
-      pinned.length > 0 &&
+      pinned.length + watchdog > 0 &&
       hardwareCounters !== undefined &&
-      pinned.length + wanted > hardwareCounters
+      pinned.length + watchdog + wanted > hardwareCounters
     ) {
       return finding(
         'counter-contention',
         'proven',
-        `${pinned.length} events are pinned to CPU ${competitors!.pcpu} and go first; with the ${wanted} ${wanted === 1 ? 'counter' : 'counters'} the guest enabled they are more than its ${hardwareCounters}.`,
-        [...pinned, ...evidence],
+        `${pinned.length} events${watchdog > 0 ? ' and the NMI watchdog' : ''} are pinned to CPU ${competitors?.pcpu} and go first; with the ${wanted} ${wanted === 1 ? 'counter' : 'counters'} the guest enabled they are more than its ${hardwareCounters}.`,
+        [...(watchdog > 0 ? [run.marks.nmiWatchdog] : []), ...pinned, ...evidence],
       );
     }
     if (happenings.placementRefused.count > 0) {
@@ -107,7 +108,8 @@ const pinnedError: Rule = {
     const evidence = notOnHardware(window);
     const ns = refusedNs(window);
     if (evidence.length === 0) {
-      if (window.happenings.placed.count > 0 || window.happenings.inactiveState.count > 0) {
+      const { placed, ran, inactiveState } = window.happenings;
+      if (placed.count + ran.count + inactiveState.count > 0) {
         return excluded('pinned-error', 'no placement was refused, no record shows ERROR');
       }
       const guestMode = basis === 'G' || basis === 'GH-H';

@@ -1,6 +1,13 @@
 import { EventKind } from '../../domain/event-kind.ts';
 import { exactly, isExact } from '../ledger/amount.ts';
-import { countsEmulated, isCycles, narrowWrite, passedEnd } from './facts.ts';
+import {
+  countedByKvm,
+  interruptedUnwrapped,
+  isCycles,
+  narrowWrite,
+  passedEnd,
+  STORM,
+} from './facts.ts';
 import { stalePeriodProof } from './period-rules.ts';
 import {
   type Compared,
@@ -85,7 +92,18 @@ const pmiLost: Rule = {
     const { overflow, interrupt } = window.happenings;
     const { interruptEnable, interruptMissing, wraps } = window.records;
     const due = overflow.count > 0 || interruptMissing.count > 0 || passedEnd(window);
-    if (!due) return undefined;
+    const told = run.kinds.has(EventKind.interruptAccept) || run.kinds.has(EventKind.irqLevel);
+    if (!due) {
+      const { statusSet, statusCleared } = window.records;
+      return interruptEnable === true && statusSet.count > statusCleared.count && !told
+        ? undecided(
+            'pmi-lost',
+            'The guest set the overflow status of a counter whose interrupt it enabled; interrupts are not recorded.',
+            ['interrupts'],
+            statusSet.evidence,
+          )
+        : undefined;
+    }
     if (interruptEnable === false)
       return excluded('pmi-lost', 'the guest did not ask for an interrupt');
     const why = blocked(compared);
@@ -94,8 +112,7 @@ const pmiLost: Rule = {
       const because = stale === undefined ? [] : [{ code: 'stale-period' as const, ...stale }];
       return finding('pmi-lost', 'proven', why.text, why.evidence, { because });
     }
-    const recorded = run.kinds.has(EventKind.interruptAccept) || run.kinds.has(EventKind.irqLevel);
-    if (interruptMissing.count > 0 || (recorded && wraps > interrupt.count + 1)) {
+    if (interruptMissing.count > 0 || (told && wraps > interrupt.count + 1)) {
       return finding(
         'pmi-lost',
         'consistent',
@@ -117,7 +134,7 @@ const pmiLost: Rule = {
     if (interrupt.count > 0) {
       return excluded('pmi-lost', 'an interrupt came with the overflow', interrupt.evidence);
     }
-    if (!recorded && overflow.count > 1) {
+    if (!told && overflow.count > 1) {
       return undecided(
         'pmi-lost',
         `${overflow.count} overflows; interrupts are not recorded`,
@@ -129,15 +146,22 @@ const pmiLost: Rule = {
   },
 };
 
-const STORM = 4;
-
 /** Interrupt after interrupt, each after a write and without a wrap. */
 const pmiStorm: Rule = {
   code: 'pmi-storm',
   judge({ window }) {
     const { stormLength, opening } = window.records;
-    if (stormLength < STORM) return undefined;
     const narrow = narrowWrite(window);
+    if (stormLength < STORM) {
+      return interruptedUnwrapped(window)
+        ? undecided(
+            'pmi-storm',
+            `${window.happenings.interrupt.count} interrupts came without a wrap; whether the counter was written after each is not recorded.`,
+            ['register-values'],
+            window.happenings.interrupt.evidence,
+          )
+        : undefined;
+    }
     return finding(
       'pmi-storm',
       narrow === undefined ? 'consistent' : 'proven',
@@ -156,10 +180,22 @@ const ENOUGH = 3;
 /** Each interrupt adds a constant number of events. */
 const pmiOvercount: Rule = {
   code: 'pmi-overcount',
-  judge({ window, run, difference, basis }) {
-    const { interrupt } = window.happenings;
-    if (interrupt.count === 0 || difference === null || !isExact(difference) || basis === 'GH')
-      return undefined;
+  judge(compared) {
+    const { window, run, difference, basis } = compared;
+    const { interrupt, overflow } = window.happenings;
+    if (difference === null || !isExact(difference) || basis === 'GH') return undefined;
+    if (interrupt.count === 0) {
+      const told = run.kinds.has(EventKind.interruptAccept) || run.kinds.has(EventKind.irqLevel);
+      const each = overflow.count === 0 ? 0n : difference.low / BigInt(overflow.count);
+      return told || each <= 0n || each > MOST_ADDED
+        ? undefined
+        : undecided(
+            'pmi-overcount',
+            `The guest counted ${difference.low} more than the host, with ${overflow.count} overflows; the interrupts are not recorded.`,
+            ['interrupts'],
+            overflow.evidence,
+          );
+    }
     if (difference.low <= 0n)
       return excluded('pmi-overcount', 'the guest did not count more', interrupt.evidence);
     const n = BigInt(interrupt.count);
@@ -170,7 +206,7 @@ const pmiOvercount: Rule = {
         interrupt.evidence,
       );
     }
-    if (countsEmulated(window, run) && window.records.emulatedOn.count > 0) return undefined;
+    if (countedByKvm(compared) !== undefined) return undefined;
     const proven = interrupt.count >= ENOUGH;
     return finding(
       'pmi-overcount',

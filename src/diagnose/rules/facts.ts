@@ -4,8 +4,8 @@ import { decodeMsr, Msr, msrKind } from '../../arch/x86-msrs.ts';
 import { RegisterSpace } from '../../domain/event-kind.ts';
 import type { GuestWindow } from '../guest-windows/guest-window.ts';
 import type { BackingRecord } from '../guest-windows/window-records.ts';
-import { type Amount, isExact, minus } from '../ledger/amount.ts';
-import type { Compared, RunFacts } from './rule.ts';
+import { type Amount, isExact, magnitude, minus } from '../ledger/amount.ts';
+import { type Compared, olderThan, type RunFacts } from './rule.ts';
 
 /**
  * An amount that says how far the guest's number is from what was programmed. It is a part of guest − host only where
@@ -18,7 +18,70 @@ export function againstProgram({ difference }: Compared, amount: Amount): Amount
 /** The event is instructions or branches: what KVM counts itself when it emulates. */
 export function countsEmulated({ event }: GuestWindow, { arch, vendor }: RunFacts): boolean {
   if (arch !== 'x86' || event === undefined) return false;
-  return SOFT_EVENTS.some((row) => row[vendor === 'amd' ? 1 : 0] === event);
+  const [instructions, branches] = SOFT_EVENTS[vendor === 'amd' ? 1 : 0];
+  return event === instructions || event === branches;
+}
+
+/** Instructions retired, of Intel and AMD. */
+export const INSTRUCTIONS = SOFT_EVENTS[0][0];
+
+/** Instructions that KVM emulated or skipped in the compared span and may have added to the guest's count itself. */
+export interface CountedByKvm {
+  readonly exits: number;
+  /** The excess is just their number. */
+  readonly all: boolean;
+}
+
+/**
+ * The guest counts more than the host's guest mode, by no more than the instructions KVM emulated meanwhile: since 5.17 it
+ * adds those to the guest's counter, and no host event of guest mode sees them.
+ */
+export function countedByKvm({
+  window,
+  run,
+  basis,
+  host,
+  difference,
+}: Compared): CountedByKvm | undefined {
+  if (basis !== 'G' && basis !== 'GH-H') return undefined;
+  if (host === null || difference === null || difference.low <= 0n) return undefined;
+  // A branch is counted only where the emulated instruction is one: the exits do not tell.
+  if (run.arch !== 'x86' || window.event !== INSTRUCTIONS) return undefined;
+  if (olderThan(run, 5, 17) === true) return undefined;
+  const exits = (host.totals ?? window.totals).emulatedExits;
+  // The exit at which the span begins may be one more: its instruction is added on the way back into the guest.
+  if (exits === 0 || difference.high > BigInt(exits + 1)) return undefined;
+  return { exits, all: isExact(difference) && difference.low === BigInt(exits) };
+}
+
+const POWERS = [31n, 32n, 40n, 47n, 48n, 63n];
+
+/** k if the amount is within 0.1 % of 2^k: bits above a width were cut or added before anything else is looked at. */
+export function powerOfTwo(amount: Amount): bigint | undefined {
+  if (!isExact(amount)) return undefined;
+  const size = magnitude(amount);
+  return POWERS.find((k) => {
+    const power = 1n << k;
+    const off = size > power ? size - power : power - size;
+    return off * 1000n <= power;
+  });
+}
+
+/** Parts of a span over which a gap is spread evenly. */
+const EVEN_PARTS = 3;
+/** Gaps per exit that lie closer together than this are the same cost. */
+const SAME_COST = 0.05;
+
+/** The host's count runs ahead by the same for each exit in every part of the span. */
+export function evenPerExit({ host }: Compared): boolean {
+  const gap = host?.gapPerExit ?? null;
+  return gap !== null && gap.parts >= EVEN_PARTS && gap.high - gap.low <= SAME_COST * gap.high;
+}
+
+/** A difference of the size of 2^k that is not spread over the exits: it is no cost of theirs. */
+export function cutByWidth(compared: Compared): bigint | undefined {
+  const { difference } = compared;
+  return difference === null || evenPerExit(compared) ? undefined : powerOfTwo(difference);
 }
 
 /** recorded − predicted of the first read the rules rule out, and its seq; undefined: there is none. */
@@ -55,6 +118,16 @@ export function narrowWrite({ records }: GuestWindow): { seq: number; value: big
   if (by !== 'counter-write' || write?.space !== RegisterSpace.msr) return undefined;
   if (msrKind(decodeMsr(write.code)) !== Msr.counter) return undefined;
   return ((write.value >> 31n) & 1n) === 1n ? write : undefined;
+}
+
+/** Interrupts after a write without a wrap that are no accident. */
+export const STORM = 4;
+
+/** Interrupt after interrupt in one window, and every read shows that the counter did not pass its end. */
+export function interruptedUnwrapped({ happenings, records, startValue }: GuestWindow): boolean {
+  if (happenings.interrupt.count < STORM || records.wraps > 0 || startValue === null) return false;
+  const { readings } = records;
+  return readings.length > 0 && readings.every(({ value }) => value >= startValue.high);
 }
 
 /** A mark tells that the VMM's filter forbids the event; undefined: no mark tells. */

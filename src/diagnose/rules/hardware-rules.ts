@@ -3,6 +3,10 @@ import { finding, type Rule, undecided } from './rule.ts';
 
 /** AMD's retired-branch events that rolled-back speculation after a lock reaches (rr issues 2034, 3301). */
 const SPECULATED: ReadonlySet<number> = new Set([0xd1, 0xc2]);
+/** Runs closer together than this part of their count are taken for runs of one program. */
+const NEARLY_EQUAL = 1000n;
+/** CPUs on which they are known not to. */
+const UNSTEADY_CPUS = /thunderx2/i;
 /** Events that equal runs do not repeat: MEM_ACCESS (kvm-unit-tests 3c23bf40). */
 const UNSTEADY: ReadonlySet<number> = new Set([0x13]);
 
@@ -22,15 +26,21 @@ function median(values: readonly bigint[]): bigint {
 const hwOvercount: Rule = {
   code: 'hw-overcount',
   judge({ window, run, series }) {
-    if (run.vendor !== 'amd' || isZen(run) !== true || series === null) return undefined;
+    const zen = isZen(run);
+    if (run.vendor !== 'amd' || zen === false || series === null) return undefined;
     if (window.event === undefined || !SPECULATED.has(window.event)) return undefined;
     const { min, max } = spread(series.values);
-    if (max === min || (max - min) * 100n > max) return undefined;
-    return undecided(
+    if (max === min || (max - min) * NEARLY_EQUAL > max) return undefined;
+    const text = `${series.values.length} nearly equal runs of this event differ by up to ${max - min}`;
+    if (zen === undefined) {
+      return undecided('hw-overcount', `${text}.`, ['cpu-model', 'bare-metal'], [window.firstRead]);
+    }
+    return finding(
       'hw-overcount',
-      `runs of this event differ by up to ${max - min}; on this CPU speculation after a lock is counted and not taken back`,
-      ['bare-metal'],
+      'consistent',
+      `${text}: this CPU counts speculation after a lock and does not take it back.`,
       [window.firstRead],
+      { missing: ['bare-metal'] },
     );
   },
 };
@@ -46,12 +56,22 @@ const hwVariance: Rule = {
     if (series === null || series.values.length < MANY_RUNS) return undefined;
     const { min, max } = spread(series.values);
     if (max * 2n < min * 3n) return undefined;
-    return undecided(
-      'hw-variance',
-      `${series.values.length} runs of this event gave ${min} to ${max}; it is not exact on all CPUs`,
-      ['bare-metal'],
-      [window.firstRead],
-    );
+    const text = `${series.values.length} runs of this event gave ${min} to ${max}`;
+    const listed = UNSTEADY_CPUS.test(run.cpuModel ?? '');
+    return listed
+      ? finding(
+          'hw-variance',
+          'consistent',
+          `${text}: on this CPU it is not exact.`,
+          [window.firstRead],
+          { missing: ['bare-metal'] },
+        )
+      : undecided(
+          'hw-variance',
+          `${text}; on some CPUs it is not exact.`,
+          run.cpuModel === undefined ? ['cpu-model', 'bare-metal'] : ['bare-metal'],
+          [window.firstRead],
+        );
   },
 };
 
@@ -63,16 +83,27 @@ const FEW = 1000n;
 const coldStart: Rule = {
   code: 'cold-start',
   judge({ window, series }) {
-    if (series === null || series.index !== 0 || series.values.length < SERIES) return undefined;
+    if (series === null || series.index !== 0) return undefined;
+    const [first = 0n, ...rest] = series.values;
+    if (series.values.length < SERIES) {
+      const usual = median(rest);
+      return rest.length < 2 || usual < FEW || first < usual * 2n
+        ? undefined
+        : undecided(
+            'cold-start',
+            `The first of ${series.values.length} measurements counted ${first}, the others about ${usual}; that is too few to tell.`,
+            ['repeats', 'register-values'],
+            [window.firstRead],
+          );
+    }
     const late = series.values.slice(series.values.length >> 1);
     const usual = median(late);
     const { min, max } = spread(late);
-    if (usual < FEW || (max - min) * 10n > usual || series.values[0]! < usual * 2n)
-      return undefined;
+    if (usual < FEW || (max - min) * 10n > usual || first < usual * 2n) return undefined;
     return finding(
       'cold-start',
       'proven',
-      `The first of ${series.values.length} measurements counted ${series.values[0]!}, the later ones ${min} to ${max}.`,
+      `The first of ${series.values.length} measurements counted ${first}, the later ones ${min} to ${max}.`,
       [window.firstRead],
     );
   },
@@ -84,7 +115,17 @@ const metricsQuantised: Rule = {
   judge(compared) {
     const { window, run } = compared;
     const { metrics } = window.records;
-    if (!isSlots(window, run) || metrics === null || window.guest === null) return undefined;
+    if (!isSlots(window, run) || window.guest === null) return undefined;
+    if (metrics === null) {
+      return window.records.metricsUntold === 0
+        ? undefined
+        : undecided(
+            'metrics-quantised',
+            'PERF_METRICS was read with RDPMC; what it returned is not recorded.',
+            ['rdpmc-values'],
+            [window.records.metricsUntold],
+          );
+    }
     const step = window.guest.high / 510n;
     return finding(
       'metrics-quantised',

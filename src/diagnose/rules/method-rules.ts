@@ -1,4 +1,3 @@
-import { EventKind } from '../../domain/event-kind.ts';
 import { excluded, finding, type Rule } from './rule.ts';
 
 /** Lost records inside the window. */
@@ -19,14 +18,13 @@ const traceGap: Rule = {
 /** Values the recording does not hold. */
 const unobservedAccess: Rule = {
   code: 'unobserved-access',
-  judge({ window, run }) {
+  judge({ window }) {
     if (window.guest !== null) return undefined;
-    const values = run.kinds.has(EventKind.read) || run.kinds.has(EventKind.write);
     return {
       grade: 'undecidable',
       code: 'unobserved-access',
       text: `What the counter moved by is not known (${window.guestReason || 'not recorded'}).`,
-      missing: values ? ['backing-events'] : ['register-values'],
+      missing: window.reads > 0 ? ['backing-events'] : ['register-values', 'backing-events'],
       evidence: [],
     };
   },

@@ -1,5 +1,7 @@
+import { EventKind } from '../../domain/event-kind.ts';
 import { firstJump } from './facts.ts';
-import { excluded, finding, olderThan, percent, type Rule, undecided } from './rule.ts';
+import { migrationGap } from './migration-gap-rule.ts';
+import { excluded, finding, olderThan, type Rule, undecided } from './rule.ts';
 import { liveTwice } from './value-rules.ts';
 
 /** The live part of a count was doubled or dropped when the VMM wrote it. */
@@ -7,7 +9,19 @@ const migrationStale: Rule = {
   code: 'migration-stale',
   judge({ window }) {
     const { opening, restoredAt, restoredPmcr } = window.records;
-    if (opening.by !== 'vmm' || restoredPmcr?.seq === opening.seq) return undefined;
+    if (restoredPmcr !== null && restoredPmcr.seq === opening.seq) return undefined;
+    if (opening.by !== 'vmm') {
+      const { vmmAccess } = window.happenings;
+      const raised = (firstJump(window)?.by.low ?? 0n) > 0n;
+      return raised && vmmAccess.count > 0
+        ? undecided(
+            'migration-stale',
+            'The VMM read registers and the counter jumped up; whether the VMM wrote it is not recorded.',
+            ['vmm-marks'],
+            vmmAccess.evidence,
+          )
+        : undefined;
+    }
     const twice = liveTwice(window);
     if (twice !== undefined) {
       return finding(
@@ -52,8 +66,19 @@ const migrationReset: Rule = {
   code: 'migration-reset',
   judge({ window, run }) {
     const { restoredPmcr, readings } = window.records;
-    if (restoredPmcr === null) return undefined;
     const jump = firstJump(window);
+    if (restoredPmcr === null) {
+      const { migration } = window.happenings;
+      const fell = jump !== undefined && jump.by.high < 0n;
+      return fell && migration.count > 0
+        ? undecided(
+            'migration-reset',
+            'The VM was moved and the counter began again; what the VMM restored is not recorded.',
+            ['vmm-marks'],
+            [...migration.evidence, jump.seq],
+          )
+        : undefined;
+    }
     const first = readings[0];
     if (jump === undefined || first === undefined) {
       return window.reads > 0
@@ -80,42 +105,26 @@ const migrationReset: Rule = {
   },
 };
 
-/** Bit U of a type register: EL0 is not counted. */
-const TYPE_U = 1n << 30n;
-
-/** EL0 is not counted after a restore until the thread is switched. */
-const migrationGap: Rule = {
-  code: 'migration-gap',
-  judge({ window, run, difference, host }) {
-    const { restoredAt, switchedAfterRestore, selector } = window.records;
-    if (run.arch !== 'arm64' || restoredAt === 0 || restoredAt > window.toSeq) return undefined;
-    if (selector !== null && (selector.value & TYPE_U) !== 0n) return undefined;
-    if (olderThan(run, 6, 3) === false)
-      return excluded('migration-gap', 'the host kernel counts from the first load on', [
-        restoredAt,
-      ]);
-    if (difference === null || host === null || difference.high >= 0n) return undefined;
-    const evidence = [
-      restoredAt,
-      ...(switchedAfterRestore > 0 ? [switchedAfterRestore] : []),
-      host.toSeq,
-    ];
-    return finding(
-      'migration-gap',
-      'consistent',
-      `The guest counted ${percent(Number(-difference.high) / Math.max(1, Number(host.host)))} less than the host from the restore on${switchedAfterRestore > 0 ? ', before the thread was switched' : ''}: user mode is not counted until then.`,
-      evidence,
-      { amount: difference, missing: ['host-counts'] },
-    );
-  },
-};
-
 /** PMU state outlives a reset of the VM. */
 const resetLeftover: Rule = {
   code: 'reset-leftover',
   judge({ window }) {
-    const { leftover } = window.records;
-    if (leftover.count === 0) return undefined;
+    const { leftover, vmReset, selector } = window.records;
+    if (leftover.count === 0) {
+      const goesOn =
+        vmReset > window.fromSeq &&
+        vmReset < window.toSeq &&
+        selector !== null &&
+        selector.seq < vmReset;
+      return goesOn
+        ? undecided(
+            'reset-leftover',
+            'The VM was reset while the counter was on; what its registers held after that is not recorded.',
+            ['register-values'],
+            [vmReset],
+          )
+        : undefined;
+    }
     return finding(
       'reset-leftover',
       'proven',
@@ -127,14 +136,27 @@ const resetLeftover: Rule = {
 
 /** Creations with the attributes of the one before that are no accident. */
 const ALIKE = 3;
+/** Control writes of a counter that is switched on and off all the time. */
+const MANY_WRITES = 16;
 
 /** The same event is created again and again. */
 const eventChurn: Rule = {
   code: 'event-churn',
-  judge({ window }) {
+  judge({ window, run }) {
     const { createdAlike } = window.records;
     const { controlWrite } = window.happenings;
-    if (createdAlike.count === 0) return undefined;
+    if (createdAlike.count === 0) {
+      const recorded = run.kinds.has(EventKind.eventCreate);
+      const churns = run.arch === 'x86' && olderThan(run, 5, 5) === true;
+      return churns && !recorded && controlWrite.count >= MANY_WRITES
+        ? undecided(
+            'event-churn',
+            `${controlWrite.count} control writes, each of which creates the event anew on this kernel; creations are not recorded.`,
+            ['backing-events'],
+            controlWrite.evidence,
+          )
+        : undefined;
+    }
     if (createdAlike.count < ALIKE) {
       return excluded(
         'event-churn',

@@ -69,6 +69,10 @@ const differentRun: OverallRule = {
   },
 };
 
+/** So many moments off the axis are no accident. */
+const ENOUGH_MOMENTS = 3;
+const MOMENTS_SHOWN = 8;
+
 /** The guest's times are not on the trace's axis. */
 const clockMismatch: OverallRule = {
   code: 'clock-mismatch',
@@ -84,7 +88,26 @@ const clockMismatch: OverallRule = {
         firstSeqs(unplaced),
       );
     }
-    return undefined;
+    const looked = guests.flatMap(({ instants }) => instants ?? []);
+    const total = looked.reduce((sum, instants) => sum + instants.looked, 0);
+    if (total === 0) return undefined;
+    const outside = looked.flatMap((instants) => instants.outside);
+    if (outside.length === 0) {
+      return excluded(
+        'clock-mismatch',
+        `at all ${total} times of the guest's report a vCPU was in guest mode`,
+        firstSeqs(guests),
+      );
+    }
+    const by = outside.map(({ byNs }) => byNs).reduce((a, b) => (a > b ? a : b));
+    const proven = outside.length >= ENOUGH_MOMENTS && outside.length * 2 >= total;
+    return finding(
+      'clock-mismatch',
+      proven ? 'proven' : 'consistent',
+      `At ${outside.length} of the ${total} times of the guest's report no vCPU was in guest mode, by up to ${duration(Number(by))}: its times are not on the trace's axis.`,
+      outside.slice(0, MOMENTS_SHOWN).map(({ seq }) => seq),
+      { missing: proven ? [] : ['two-clocks'] },
+    );
   },
 };
 

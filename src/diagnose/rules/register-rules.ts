@@ -18,7 +18,7 @@ const SECOND_GATE = /^(?:PMCR\.E is 0|GLOBAL_CTRL bit is 0)$/;
 const globalGate: Rule = {
   code: 'global-gate',
   judge(compared) {
-    const { window, difference } = compared;
+    const { window, difference, host } = compared;
     const closed = window.gates.filter(
       ({ gate, guestNs }) => SECOND_GATE.test(gate) && guestNs > 0,
     );
@@ -26,7 +26,8 @@ const globalGate: Rule = {
       ({ gate, guestNs }) => / not known/.test(gate) && guestNs > 0,
     );
     const lacks = difference !== null && difference.high < 0n;
-    const still = difference !== null && window.atRead?.events === 0n;
+    const zero = window.records.readings.at(-1)?.value === 0n && (host?.host ?? 0n) > 0n;
+    const still = difference !== null && (window.atRead?.events === 0n || zero);
     if (closed.length === 0 && unknown.length > 0 && (lacks || still)) {
       return undecided(
         'global-gate',

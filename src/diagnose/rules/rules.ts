@@ -7,6 +7,7 @@ import { METHOD_RULES } from './method-rules.ts';
 import { MOVEMENT_RULES } from './movement-rules.ts';
 import type { OverallRule } from './overall.ts';
 import { OVERALL_BACKING_RULES } from './overall-backing-rules.ts';
+import { OVERALL_CLOCK_RULES } from './overall-clock-rules.ts';
 import { OVERALL_METHOD_RULES } from './overall-method-rules.ts';
 import { PERIOD_RULES } from './period-rules.ts';
 import { REGISTER_RULES } from './register-rules.ts';
@@ -34,5 +35,6 @@ export const RULES: readonly Rule[] = [
 /** Rules about the recording as a whole. */
 export const OVERALL_RULES: readonly OverallRule[] = [
   ...OVERALL_METHOD_RULES,
+  ...OVERALL_CLOCK_RULES,
   ...OVERALL_BACKING_RULES,
 ];

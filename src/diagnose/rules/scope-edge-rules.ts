@@ -1,6 +1,7 @@
 import type { ReadInterval } from '../guest-windows/guest-window.ts';
 import type { Amount } from '../ledger/amount.ts';
 import { exactly, holdsZero, magnitude } from '../ledger/amount.ts';
+import { countedByKvm, cutByWidth } from './facts.ts';
 import { type Compared, excluded, finding, type Rule, undecided } from './rule.ts';
 
 /** A boundary loses or gains at most this many events. */
@@ -18,13 +19,19 @@ function againstNobody({ host }: Compared, events: bigint): Amount | null {
 /** Events lost or gained at the boundary of the guest. */
 const edgeWindow: Rule = {
   code: 'edge-window',
-  judge({ basis, host, difference, window }) {
+  judge(compared) {
+    const { basis, host, difference, window } = compared;
     if (difference === null || host === null || (basis !== 'G' && basis !== 'GH-H'))
       return undefined;
     if (holdsZero(difference)) return excluded('edge-window', 'the counts do not differ');
     if (window.gates.some(({ guestNs }) => guestNs > 0)) {
       return excluded('edge-window', 'it was closed for a part of the window');
     }
+    if (countedByKvm(compared) !== undefined) {
+      return excluded('edge-window', 'the instructions KVM emulated are as many');
+    }
+    const k = cutByWidth(compared);
+    if (k !== undefined) return excluded('edge-window', `the difference is 2^${k}`);
     const entries = host.totals?.entries ?? window.totals.entries;
     const each = Number(magnitude(difference)) / Math.max(1, entries);
     if (entries < ENOUGH_ENTRIES || each > MOST_PER_ENTRY) {

@@ -2,6 +2,7 @@ import { EventKind } from '../../domain/event-kind.ts';
 import { sameEvent } from '../compare.ts';
 import type { GuestWindow } from '../guest-windows/guest-window.ts';
 import { exactly, isExact } from '../ledger/amount.ts';
+import { cutByWidth, evenPerExit } from './facts.ts';
 import {
   type Compared,
   duration,
@@ -20,8 +21,6 @@ import { POLLUTION_RULES } from './scope-pollution-rules.ts';
 const WORTH_SAYING = 0.01;
 /** No event happens more often than this in a nanosecond of one CPU; host-mode counts above it are not host work. */
 const MOST_PER_NS = 20;
-/** Gaps per exit that lie closer together than this are the same cost. */
-const SAME_COST = 0.05;
 /** Average exit above this is longer than anything KVM does by itself, ns. */
 const LONG_EXIT = 200_000;
 
@@ -98,6 +97,8 @@ const hvExcluded: Rule = {
       );
     }
     if (exits === 0) return excluded('hv-excluded', 'no exit in the span');
+    const k = basis === 'H' ? undefined : cutByWidth(compared);
+    if (k !== undefined) return excluded('hv-excluded', `the gap is 2^${k}`);
     const amount = basis === 'H' ? exactly(-host.host) : difference;
     const work = -Number(amount.low + amount.high) / 2;
     if (work < 0 || work / exits > MOST_PER_NS * (exitNs / exits + 1000)) {
@@ -107,16 +108,14 @@ const hvExcluded: Rule = {
       );
     }
     const each = `${exits} exits took ${duration(exitNs)} in the host: ${Math.round(work / exits)} each, in the host's count and not in the guest's.`;
-    const gap = host.gapPerExit;
-    const even = gap !== null && gap.parts >= 3 && gap.high - gap.low <= SAME_COST * gap.high;
     if (basis === 'H') {
       return finding('hv-excluded', 'proven', each, evidence, { amount });
     }
-    return even
+    return evenPerExit(compared)
       ? finding(
           'hv-excluded',
           'proven',
-          `${each} The same in ${gap.parts} parts of the window.`,
+          `${each} The same in ${host.gapPerExit?.parts} parts of the window.`,
           evidence,
           { amount },
         )
@@ -131,6 +130,9 @@ const haltPoll: Rule = {
     const { window, run } = compared;
     if (!run.kinds.has(EventKind.guestExit)) return undefined;
     const { polls, pollNs, exitNs, guestNs } = totalsOf(compared);
+    const told = run.marks.haltPollNs;
+    if (told?.ns === 0)
+      return excluded('halt-poll', 'a mark tells that halt_poll_ns is 0', [told.seq]);
     const inHost = window.hosts.find(({ modes }) => modes === 'H');
     if (polls === 0) {
       // Reasons that were not recorded cannot show a halt.

@@ -1,30 +1,27 @@
 import type { GuestWindow } from '../guest-windows/guest-window.ts';
-import { type Amount, exactly, isExact, magnitude, minus, plus } from '../ledger/amount.ts';
-import { firstJump, hex, narrowWrite } from './facts.ts';
+import { type Amount, exactly, isExact, minus, plus } from '../ledger/amount.ts';
+import {
+  evenPerExit,
+  firstJump,
+  hex,
+  interruptedUnwrapped,
+  narrowWrite,
+  powerOfTwo,
+  STORM,
+} from './facts.ts';
 import { evidenceOf, excluded, finding, type Rule, undecided } from './rule.ts';
 
-const POWERS = [31n, 32n, 40n, 47n, 48n, 63n];
-/** Interrupts after a write without a wrap that are no accident. */
-const STORM = 4;
 const CYCLES = 31;
 const SW_INCR = 0;
 const PMCR_P = 2n;
 const PMCR_C = 4n;
 
-/** k if the amount is within 0.1 % of 2^k. */
-function powerOfTwo(amount: Amount): bigint | undefined {
-  if (!isExact(amount)) return undefined;
-  const size = magnitude(amount);
-  return POWERS.find((k) => {
-    const power = 1n << k;
-    const off = size > power ? size - power : power - size;
-    return off * 1000n <= power;
-  });
-}
-
 /** A read of the low half while the counter held more; undefined: there is none. */
-function halfRead({ records }: GuestWindow): { low: number; full: number } | undefined {
+function halfRead({
+  records,
+}: GuestWindow): { low: number; full: number } | 'no value' | undefined {
   const low = records.readings.find((reading) => reading.low32);
+  if (low === undefined && records.lowHalfUntold > 0) return 'no value';
   const full = records.readings.find(({ low32, value }) => !low32 && value >> 32n !== 0n);
   if (low === undefined || full === undefined || low.value >> 32n !== 0n) return undefined;
   return { low: low.seq, full: full.seq };
@@ -45,7 +42,23 @@ const widthTruncation: Rule = {
         [write.seq, ...window.happenings.interrupt.evidence],
       );
     }
+    if (write !== undefined && interruptedUnwrapped(window)) {
+      return undecided(
+        'width-truncation',
+        `${hex(write.value)} was written in the 32-bit form, and ${window.happenings.interrupt.count} interrupts came without a wrap; whether they made the guest write it again is not recorded.`,
+        ['register-values'],
+        [write.seq, ...window.happenings.interrupt.evidence],
+      );
+    }
     const half = halfRead(window);
+    if (half === 'no value') {
+      return undecided(
+        'width-truncation',
+        'RDPMC was used with bit 31 of its index, which returns the low 32 bits; what it returned is not recorded.',
+        ['rdpmc-values'],
+        [window.records.lowHalfUntold],
+      );
+    }
     if (half !== undefined) {
       return finding(
         'width-truncation',
@@ -59,6 +72,9 @@ const widthTruncation: Rule = {
     if (off === undefined) return undefined;
     if (k === undefined)
       return excluded('width-truncation', 'the difference is not near a power of two');
+    if (evenPerExit(compared)) {
+      return excluded('width-truncation', 'the difference grew evenly with the exits');
+    }
     const amount = exactly((off.low < 0n ? -1n : 1n) << k);
     const jump = firstJump(window);
     const proven = write !== undefined && jump !== undefined;

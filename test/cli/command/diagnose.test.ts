@@ -131,6 +131,48 @@ describe('vpmu diagnose', () => {
     expect(stdout).toMatch(/^ *@19913 22\.013713000 .* hw-add +ret=EAGAIN/m);
   });
 
+  it('says in one line that the other side is missing: exit 4', async () => {
+    const [host, guest] = ['host', 'guest'].map((role) => `${role}:traces/sleep5-2016/${role}.txt`);
+    const cases: readonly (readonly [readonly string[], RegExp])[] = [
+      [
+        [host!],
+        /only counts of the host are given \(host\.txt\)\. Add the guest's perf stat as guest:FILE/,
+      ],
+      [
+        [guest!],
+        /only counts of the guest are given \(guest\.txt\)\. Add the host's perf stat as host:FILE/,
+      ],
+      // One file for both sides is one recording.
+      [
+        [host!, 'guest:traces/sleep5-2016/host.txt'],
+        /only counts of the host .* another file than the host's/,
+      ],
+    ];
+    for (const [args, message] of cases) {
+      const { code, stdout } = await vpmu(['diagnose', '-q', ...args], {
+        env: { COLUMNS: '1000' },
+      });
+      expect(code).toBe(4);
+      expect(stdout.replaceAll('\n', ' ')).toMatch(message);
+      expect(stdout.trimEnd().split('\n').length).toBeLessThanOrEqual(3);
+      const markdown = await vpmu(['diagnose', '-q', '--format', 'markdown', ...args]);
+      expect(markdown.stdout).toContain('Nothing to compare');
+    }
+  });
+
+  it('says why windows are not compared, and what to record', async () => {
+    const { code, stdout } = await vpmu(
+      ['diagnose', '-q', 'traces/X9b-event-filter/perf.data.zst'],
+      NARROW,
+    );
+    expect(code).toBe(4);
+    const text = stdout.replaceAll('\n', ' ');
+    expect(text).toMatch(
+      /Not compared: 3 windows: no host event was read twice over this span\. To compare counts, run perf stat -e EVENT:G,EVENT:H -t TID/,
+    );
+    for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
+  });
+
   it('lays two outputs of perf stat side by side at 80 columns', async () => {
     for (const folder of ['sleep5-2016', 'read-cycles-2016']) {
       const form = folder.startsWith('sleep') ? 'txt' : 'csv';

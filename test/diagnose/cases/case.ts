@@ -40,10 +40,16 @@ export interface DiscrepancyCase {
   readonly decisive: RegExp | null;
   /** Stands for `recording` in that run, where the decisive evidence is one of its facts. */
   readonly decisiveRecording?: Partial<RecordingFacts>;
+  /** What is left of a decisive line in that run, where it is not all of it (a record without its value). */
+  readonly instead?: (line: string) => string;
+  /** Stands for `guestRecording` in that run. */
+  readonly decisiveGuest?: Partial<RecordingFacts>;
   /** The codes the case is about; the default is every expected proven one. */
   readonly own?: readonly CauseCode[];
-  /** What diagnosis says is missing then, by own code. */
+  /** What diagnosis says is missing then, by own code; empty only with the reason in `nothingToName`. */
   readonly missing: readonly RecordingNeed[];
+  /** Why no recording can be named. */
+  readonly nothingToName?: string;
   /** The line before which a lost-record event is put; the default is the last one. It must be inside the window. */
   readonly lostBefore?: RegExp;
 }

@@ -124,21 +124,21 @@ export const DELIVERY_CASES: readonly DiscrepancyCase[] = [
       +100 v0 write PMCR_EL0 0x1
       +100 v0 write PMEVTYPER0_EL0 0x8
       +100 v0 write PMEVCNTR0_EL0 0x0
-      +100 v0 irq 0
+      +100 v0 irq 0 # line
       +100 v0 enter
       +1us v0 exit SYS64
       +100 v0 write PMINTENSET_EL1 0x1
       +100 v0 enter
       +1us v0 exit SYS64
-      +100 v0 write PMOVSSET_EL0 0x1 # overflow
+      +100 v0 write PMOVSSET_EL0 0x1
       +100 v0 enter
       +1ms v0 exit IRQ
       +100 v0 enter
     `,
     counter: 0,
     expected: [{ code: 'pmi-lost', grade: 'proven', amount: null }],
-    decisive: /# overflow/,
-    missing: [],
+    decisive: /# line/,
+    missing: ['interrupts'],
   },
   {
     id: 'D07',
@@ -175,7 +175,7 @@ export const DELIVERY_CASES: readonly DiscrepancyCase[] = [
     unexplained: 0n,
     expected: [{ code: 'pmi-overcount', grade: 'proven', amount: 5n }],
     decisive: / nmi/,
-    missing: [],
+    missing: ['interrupts'],
   },
   {
     id: 'D08',
@@ -235,6 +235,6 @@ export const DELIVERY_CASES: readonly DiscrepancyCase[] = [
       { code: 'write-while-running', grade: 'proven', amount: 500n },
     ],
     decisive: /# set/,
-    missing: [],
+    missing: ['vmm-marks'],
   },
 ];

@@ -41,11 +41,12 @@ export const HARDWARE_CASES: readonly DiscrepancyCase[] = [
         .join('\n')}
     `,
     counter: 0,
-    expected: [],
-    undecidable: ['hw-overcount'],
-    decisive: /# value/,
+    // The same on bare metal would prove it: a recording of a VM alone never does.
+    expected: [{ code: 'hw-overcount', grade: 'consistent', amount: null }],
+    decisive: null,
+    decisiveRecording: { arch: 'x86', kernelRelease: '6.12.0' },
     own: ['hw-overcount'],
-    missing: [],
+    missing: ['cpu-model', 'bare-metal'],
   },
   {
     id: 'F02',
@@ -75,8 +76,8 @@ export const HARDWARE_CASES: readonly DiscrepancyCase[] = [
     `,
     counter: 0,
     expected: [{ code: 'cold-start', grade: 'proven', amount: null }],
-    decisive: /# later/,
-    missing: [],
+    decisive: /c[4-8]=.*# later/,
+    missing: ['repeats'],
   },
   {
     id: 'F03',
@@ -106,11 +107,49 @@ export const HARDWARE_CASES: readonly DiscrepancyCase[] = [
       )}
     `,
     counter: 0,
-    expected: [],
-    undecidable: ['hw-variance'],
-    decisive: /# value/,
+    // As F01: bare metal alone would prove it.
+    expected: [{ code: 'hw-variance', grade: 'consistent', amount: null }],
+    decisive: null,
+    decisiveRecording: { arch: 'arm64', kernelRelease: '6.12.0' },
     own: ['hw-variance'],
+    lostBefore: /read PMEVCNTR0_EL0/,
+    missing: ['cpu-model', 'bare-metal'],
+  },
+  {
+    id: 'F04',
+    title: 'a count that is cut at 32 bits',
+    recording: { arch: 'x86', kernelRelease: '6.12.0' },
+    drawing: `
+      0    v0 refresh
+      1us  v0 host H1 config=0x3c modes=GH
+      +100 v0 enter
+      ${intel('wrmsr 0x38f=0x0')}
+      ${intel('wrmsr 0x186=0x43003c')}
+      +300 v0 exit MSR_WRITE
+      +100 v0 wrmsr 0x38f=0x1
+      +100 v0 create - e1 config=0x3c period=0x1000000000000
+      +100 v0 enter
+      +10us v0 exit MSR_READ
+      +100 v0 hread e1 20000 10000 10000 1
+      +100 v0 rdmsr 0xc1=20000
+      +100 v0 hread H1 20000
+      +100 v0 enter
+      +2s v0 exit MSR_READ
+      +100 v0 hread e1 0x100004e20 2000010000 2000010000 1
+      +100 v0 rdmsr 0xc1=20000
+      +100 v0 hread H1 0x100004e20 # host
+      +100 v0 enter
+    `,
+    counter: 0,
+    difference: -(1n << 32n),
+    unexplained: 0n,
+    // No cost of exits either, though the host's event counts both modes.
+    expected: [{ code: 'width-truncation', grade: 'consistent', amount: -(1n << 32n) }],
+    excluded: ['hv-excluded'],
+    own: ['width-truncation'],
+    decisive: /# host|hread e1 0x1/,
     missing: [],
+    nothingToName: 'without a count of the host or of its event nothing shows that bits are gone',
   },
   {
     id: 'F05',
@@ -135,7 +174,8 @@ export const HARDWARE_CASES: readonly DiscrepancyCase[] = [
     counter: 0,
     expected: [{ code: 'width-truncation', grade: 'proven', amount: null }],
     decisive: /# fast/,
-    missing: [],
+    instead: (line) => line.replace(/=.*/, ''),
+    missing: ['rdpmc-values'],
   },
   {
     id: 'F06',
@@ -166,6 +206,7 @@ export const HARDWARE_CASES: readonly DiscrepancyCase[] = [
     counter: 35,
     expected: [{ code: 'metrics-quantised', grade: 'proven', amount: [-1960n, 1960n] }],
     decisive: /# metrics/,
-    missing: [],
+    instead: (line) => line.replace(/=.*/, ''),
+    missing: ['rdpmc-values'],
   },
 ];

@@ -2,6 +2,7 @@ import { BACKING_CASES } from './backing-cases.ts';
 import type { DiscrepancyCase } from './case.ts';
 import { DELIVERY_CASES } from './delivery-cases.ts';
 import { HARDWARE_CASES } from './hardware-cases.ts';
+import { METHOD_CASES } from './method-cases.ts';
 import { REGISTER_CASES } from './register-cases.ts';
 import { SCOPE_CASES } from './scope-cases.ts';
 import { STATE_CASES } from './state-cases.ts';
@@ -14,4 +15,5 @@ export const CASES: readonly DiscrepancyCase[] = [
   ...DELIVERY_CASES,
   ...STATE_CASES,
   ...HARDWARE_CASES,
+  ...METHOD_CASES,
 ];

@@ -32,8 +32,9 @@ export function runCase(
   of: DiscrepancyCase,
   drawing = of.drawing,
   recording: Partial<RecordingFacts> | undefined = of.recording,
+  guest: Partial<RecordingFacts> | undefined = of.guestRecording,
 ): CaseRun {
-  const log = new MemoryLog(draw(drawing), 4096, recording, of.guestRecording);
+  const log = new MemoryLog(draw(drawing), 4096, recording, guest);
   const diagnosis = diagnoseLog(log, of.rules === undefined ? {} : { rules: of.rules });
   const window = windowOf(of, diagnosis);
   const ledgers = [...(window === undefined ? [] : [window.ledger]), diagnosis.overall];
@@ -41,10 +42,13 @@ export function runCase(
 }
 
 /** The drawing without the lines that are the decisive evidence. */
-export function withoutDecisive({ drawing, decisive }: DiscrepancyCase): string {
+export function withoutDecisive({ drawing, decisive, instead }: DiscrepancyCase): string {
   return drawing
     .split('\n')
-    .filter((line) => decisive?.test(line) !== true)
+    .flatMap((line) => {
+      if (decisive?.test(line) !== true) return [line];
+      return instead === undefined ? [] : [instead(line)];
+    })
     .join('\n');
 }
 

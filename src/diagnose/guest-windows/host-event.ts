@@ -1,5 +1,15 @@
-/** Which modes a host event was seen to count in. */
-export type CountedModes = 'G' | 'H' | 'G+H' | 'H or G+H' | 'unknown';
+import type { HostSpan } from './guest-window.ts';
+
+/** Which modes a host event counts in. */
+export type CountedModes = HostSpan['modes'];
+
+/** The modes a name of perf stat asks for (`cycles:G`); undefined where its modifiers do not choose one. */
+function modesOfName(name: string | undefined): 'G' | 'H' | undefined {
+  if (name === undefined || !name.includes(':')) return undefined;
+  const modifiers = name.slice(name.lastIndexOf(':') + 1);
+  const guest = modifiers.includes('G');
+  return guest === modifiers.includes('H') ? undefined : guest ? 'G' : 'H';
+}
 
 /**
  * A perf event that is not KVM's, seen on a vCPU's thread: most often somebody's `perf stat -t`. The driver records
@@ -8,6 +18,8 @@ export type CountedModes = 'G' | 'H' | 'G+H' | 'H or G+H' | 'unknown';
 export class HostEvent {
   readonly pointer: bigint;
   readonly config: number;
+  /** Its name where perf stat's total proves which event it is. */
+  name: string | undefined;
   count = 0n;
   /** Gap (span of host time without guest execution) of the last count; −1 none. */
   gap = -1;
@@ -54,8 +66,14 @@ export class HostEvent {
 
   /** What is proved so far. An event seen counting in host time cannot exclude the host, whatever else was seen. */
   get modes(): CountedModes {
+    const named = modesOfName(this.name);
+    if (named !== undefined) return named;
     if (this.countsHostAt !== 0) return this.excludesGuestAt !== 0 ? 'H' : 'H or G+H';
     if (this.excludesHostAt !== 0) return 'G';
     return 'unknown';
+  }
+
+  get modesFrom(): 'counts' | 'name' {
+    return modesOfName(this.name) === undefined ? 'counts' : 'name';
   }
 }
