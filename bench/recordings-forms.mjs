@@ -1,4 +1,4 @@
-// Two text forms of one recording, record by record: what one has that the other has not. Part of recordings-table.mjs.
+// Two forms of one recording, record by record: what one has that the other has not. Part of recordings-table.mjs.
 import { compare, count } from './recordings-page.mjs';
 
 /** Only looking at records this far inside what two recorders share: each stamps the same record by itself. */

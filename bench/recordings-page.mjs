@@ -1,7 +1,14 @@
 // The page docs/recordings.md: its tables, and the text around them. Made by recordings-table.mjs.
 
-/** The text forms of a recording, the first being what the others are compared with. */
-export const FORMS = ['trace-raw', 'trace-cmd-report', 'perf-script'];
+/** The forms of a recording, texts and files of the recorders; the first is what the others are compared with. */
+export const FORMS = [
+  'trace-raw',
+  'trace-cmd-report',
+  'trace.dat',
+  'trace-v6.dat',
+  'perf-script',
+  'perf.data',
+];
 /** Third cell of a row that only somebody who has the recording can make again. */
 export const NOT_SHIPPED = 'not shipped';
 
@@ -90,15 +97,16 @@ export function renderPage({ full, blind, forms }) {
   const recordings = new Set([...full.values()].map(([recording]) => recording)).size;
   return `# What replay says about each recording
 
-Made by \`npm run recordings\`; do not edit. ${count(recordings)} recordings in ${count(full.size)} texts, ${sum(full, 'events')} events, ${sum(full, 'guest reads: counters / all')} guest reads of PMU registers:
+Made by \`npm run recordings\`; do not edit. ${count(recordings)} recordings in ${count(full.size)} forms, ${sum(full, 'events')} events, ${sum(full, 'guest reads: counters / all')} guest reads of PMU registers:
 ${sum(full, 'confirmed')} confirmed, ${sum(full, 'bounded')} within bounds, ${sum(full, 'unknown')} unknown, ${sum(full, 'contradicted')} contradicted. A test makes the rows of the shipped recordings again and compares them with this page.
 Recordings too large to ship keep the rows they had when they were last at hand, marked \`${NOT_SHIPPED}\`; \`node bench/recordings-table.mjs --write DIR\` makes them again from a folder that has them.
 
-Each text is imported by itself, without a word about its kernel, and checked twice: with all evidence, and blind, without any recorded count of a backing event.
+Each form, a text or the recorder's own file, is imported by itself, without a word about its kernel, and checked twice: with all evidence, and blind, without any recorded count of a backing event.
 
 ## All evidence
-- **kernel rules**, **chosen by**: the texts do not name the kernel they were recorded on. What a record shows that only one kernel does decides; \`--kernel\` and \`--rules\` override it.
-- **events**: records in the text. **lost**: records that the recorder says it lost.
+- **kernel rules**, **chosen by**: most texts do not name the kernel they were recorded on, a trace.dat or perf.data does. Otherwise what a record shows that only one kernel does decides; \`--kernel\` and \`--rules\`
+  override it. Recordings whose names begin with X are of x86 hosts.
+- **events**: records in it. **lost**: records that the recorder says it lost.
 - **guest reads**: completed guest accesses whose value was recorded, of counters / of all PMU registers; the four verdicts likewise.
 - **confirmed**: the value was predicted exactly before it was looked at. **bounded**: it lies inside the predicted bounds, or agrees in all bits that were predicted. **unknown**: nothing
   was predicted. **contradicted**: it cannot have been read.
@@ -118,8 +126,8 @@ No recorded value lies outside.
 
 ${tableText(TABLES.blind, blind)}
 
-## Why the texts of one recording differ
-All recorders ran at once on the same run; yet the texts hold different numbers of events. What the guest read is the same in all of them: number, order, register, value, prediction and
+## Why the forms of one recording differ
+All recorders ran at once on the same run; yet what they recorded holds different numbers of events. What the guest read is the same in all of them: number, order, register, value, prediction and
 verdict (**guest reads**). What differs was found by comparing \`trace-cmd report\` and \`perf script\` with tracefs text, record by record and column by column:
 1. **Start and stop.** tracefs was switched on and off first, then trace-cmd, then perf (in S4-lean perf before trace-cmd). The vCPU threads live and die while all three record, so the extra
    records are those of other threads, mostly task switches of an idle machine. While two recorders were both on, they have the same number of records of other threads.

@@ -19,7 +19,7 @@ import {
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const PAGE = join(ROOT, 'docs', 'recordings.md');
 const SHIPPED = join(ROOT, 'traces');
-const SUFFIXES = ['.txt', '.txt.zst', '.txt.gz'];
+const PACKED = ['', '.zst', '.gz'];
 
 /** The page's text: `folders` are the places to look for recordings in, `previous` is the page as it was. */
 export async function recordingsPage(library, folders, previous = '') {
@@ -50,16 +50,16 @@ export async function recordingsPage(library, folders, previous = '') {
   return renderPage(rows);
 }
 
-/** Recordings by name, each with its text forms in the order of FORMS; the earlier folder wins where two have one. */
+/** Recordings by name, each with its forms in the order of FORMS; the earlier folder wins where two have one. */
 function findRecordings(folders) {
   const found = new Map();
   for (const { path: folder, ships } of folders) {
     for (const entry of readdirSync(folder, { withFileTypes: true })) {
-      // Names that begin with X are of x86 hosts.
-      if (!entry.isDirectory() || entry.name.startsWith('X')) continue;
+      if (!entry.isDirectory()) continue;
       for (const form of FORMS) {
-        const path = SUFFIXES.map((suffix) => join(folder, entry.name, form + suffix)).find(
-          (file) => existsSync(file),
+        const name = form.includes('.') ? form : `${form}.txt`;
+        const path = PACKED.map((suffix) => join(folder, entry.name, name + suffix)).find((file) =>
+          existsSync(file),
         );
         const forms = found.get(entry.name) ?? [];
         if (path === undefined || forms.some((known) => known.form === form)) continue;

@@ -1,4 +1,4 @@
-import { importRecordings } from './import/import-recordings.ts';
+import { importIntoLog } from './import/import-into-log.ts';
 import type { ImportOptions, ImportReport, RecordingInput } from './import/report.ts';
 import { openLogForImport } from './log/log.ts';
 
@@ -37,6 +37,7 @@ export type { GuestWindow, HostSpan } from './diagnose/guest-windows/guest-windo
 export type { Amount } from './diagnose/ledger/amount.ts';
 export type { Exclusion, Finding, Undecided } from './diagnose/ledger/judgement.ts';
 export type { Ledger } from './diagnose/ledger/ledger.ts';
+export { decisiveOverall, type Outcome, outcomeOf } from './diagnose/outcome.ts';
 export { type Slice, sliceLog } from './diagnose/slice-log.ts';
 export type { IntervalRow } from './diagnose/stat-intervals.ts';
 export type { StatRow } from './diagnose/statistics/compare.ts';
@@ -69,6 +70,7 @@ export {
   type TimeRangeSpec,
   type TimeSpec,
 } from './domain/time-spec.ts';
+export type { PerfOperations } from './emulator/perf-operations.ts';
 export { importRecordings } from './import/import-recordings.ts';
 export { sliceSource } from './import/jsonl/slice-source.ts';
 export { type JsonLinesSource, writeJsonLines } from './import/jsonl/writer.ts';
@@ -80,6 +82,7 @@ export type {
   RecordingInput,
 } from './import/report.ts';
 export { openLog, openLogForImport } from './log/log.ts';
+export { type RecordingConflict, recordingConflicts } from './log/recording-conflicts.ts';
 export type {
   ChunkRange,
   ImportRow,
@@ -118,18 +121,18 @@ export { traceSpan } from './replay/trace-span.ts';
 export type { RuleSetChoice } from './replay/vm-facts.ts';
 export { type SeriesPoint, watchCounter } from './replay/watch-counter.ts';
 export type { AccessCost } from './replay/what-if/access-cost.ts';
-export type { PerfOperations } from './replay/what-if/counterfactual-perf.ts';
-export type { GuestAccess } from './replay/what-if/engine-run.ts';
+export type { GuestAccess, HardwareOperations } from './replay/what-if/engine-run.ts';
 export type { Shown } from './replay/what-if/shown.ts';
-export {
-  type Comparison,
-  type Parting,
-  type WhatIfCounter,
-  type WhatIfResult,
-  type WhatIfValue,
-  type WhatIfVcpu,
-  whatIf,
-} from './replay/what-if/what-if.ts';
+export { whatIf } from './replay/what-if/what-if.ts';
+export type {
+  Comparison,
+  Parting,
+  WhatIfCounter,
+  WhatIfOperations,
+  WhatIfResult,
+  WhatIfValue,
+  WhatIfVcpu,
+} from './replay/what-if/what-if-result.ts';
 
 /**
  * Imports recordings (files, or bytes as they come) into a log, which is made if it is missing. All of them or nothing:
@@ -142,7 +145,7 @@ export async function importInto(
 ): Promise<ImportReport> {
   const log = openLogForImport(logPath);
   try {
-    return await log.importRun((sink) => importRecordings(sink, recordings, options));
+    return await importIntoLog(log, recordings, options);
   } finally {
     log.close();
   }

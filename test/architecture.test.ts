@@ -62,7 +62,7 @@ const LAW: readonly Rule[] = [
   {
     room: 'import',
     rooms: ['arch', 'domain'],
-    packages: ['fzstd', 'xxhash-wasm'],
+    packages: ['zstddec'],
     node: true,
     why: 'turns bytes into chunks; where they go is an argument, so importers are tested without a database',
   },

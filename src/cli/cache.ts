@@ -1,19 +1,8 @@
-import { createHash, randomUUID } from 'node:crypto';
-import {
-  accessSync,
-  constants,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-} from 'node:fs';
+import { accessSync, constants, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-
-/** Rooms whose code decides what an import gives: a cache made by other code is not used. */
-const IMPORTING_ROOMS = ['import', 'log', 'arch', 'domain'];
+import { codeDigest } from './code-digest.ts';
+import { buildName, isBuild, removeDeadBuilds } from './half-built.ts';
 
 /** Where the log made of some recordings is kept. */
 export interface CacheEntry {
@@ -37,10 +26,11 @@ export function cacheEntry(recording: string, digest: string): CacheEntry {
   ];
   for (const folder of folders) {
     if (!isUsable(folder)) continue;
+    removeDeadBuilds(folder);
     forgetOlder(folder, name, file);
     return {
       path: join(folder, file),
-      building: join(folder, `${file}.${randomUUID()}`),
+      building: join(folder, buildName(file)),
       temporary: false,
     };
   }
@@ -69,20 +59,9 @@ function isUsable(folder: string): boolean {
 /** Removes what older code made of the same recordings. */
 function forgetOlder(folder: string, name: string, file: string): void {
   for (const entry of readdirSync(folder)) {
-    if (entry.startsWith(`${name}-`) && !entry.startsWith(file)) {
+    // A build may be another process's, of other code, under way now.
+    if (entry.startsWith(`${name}-`) && !entry.startsWith(file) && !isBuild(entry)) {
       rmSync(join(folder, entry), { force: true });
     }
   }
-}
-
-/** Digest of the code of the importing rooms, as this process runs it. */
-function codeDigest(): string {
-  const hash = createHash('sha256');
-  for (const room of IMPORTING_ROOMS) {
-    const folder = fileURLToPath(new URL(`../${room}`, import.meta.url));
-    for (const file of readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort()) {
-      if (/\.[jt]s$/.test(file)) hash.update(readFileSync(join(folder, file)));
-    }
-  }
-  return hash.digest('hex').slice(0, 8);
 }

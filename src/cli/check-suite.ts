@@ -92,7 +92,7 @@ export async function checkFile(
           ? point('skipped', ['no guest read to compare'], counts)
           : point('passed', [found], counts);
       },
-      { warn: false },
+      { warn: false, replays: true },
     );
   } catch (error) {
     if (error instanceof UnknownFormatError) return point('skipped', ['not a recording']);

@@ -1,17 +1,8 @@
-import {
-  ARM64_EVENTS,
-  arm64EventByName,
-  arm64EventNames,
-  CPU_CYCLES,
-  perfEventStem,
-} from '../arch/arm64-events.ts';
-import { samePerfEvent } from '../arch/perf-generic.ts';
-import { eventOfGeneric } from '../arch/perf-maps.ts';
+import { X86_PMU_MSRS, x86MsrName } from '../arch/x86-msrs.ts';
 import { allocateChunk, COLUMNS } from '../domain/event-chunk.ts';
 import { RegisterSpace, registerSpace } from '../domain/event-kind.ts';
 import {
   type EventChunk,
-  EventFlag,
   EventKind,
   KIND_SPECS,
   kindByName,
@@ -19,6 +10,7 @@ import {
   UsageError,
   type VcpuFact,
 } from '../index.ts';
+import { type FilterWords, namesPmuEvent, type PmuEvents } from './pmu-events.ts';
 import { nearest } from './render/text.ts';
 
 /** Which events of a log are wanted; an absent member does not restrict. */
@@ -26,8 +18,7 @@ export interface EventFilter {
   readonly vcpus?: ReadonlySet<number>;
   readonly registers?: readonly RegisterPattern[];
   readonly sources?: ReadonlySet<number>;
-  /** PMU event numbers of arm64. */
-  readonly pmuEvents?: ReadonlySet<number>;
+  readonly pmuEvents?: PmuEvents;
 }
 
 /** One register in one name space. */
@@ -74,106 +65,27 @@ export function parseRegisters(names: readonly string[]): readonly RegisterPatte
       const space = numbered[1]!.toLowerCase() === 'msr' ? RegisterSpace.msr : RegisterSpace.rdpmc;
       return [{ space, code: Number(numbered[2]) }];
     }
-    const found = parseArm64Register(name);
+    const found = parseArm64Register(name) ?? x86Registers(name);
     if (found === undefined) {
       throw new UsageError(
         `--register ${name}: no PMU register`,
-        'a register is PMCR_EL0, PMEVCNTR3_EL0, PMEVCNTRn (all of them), 3,3,9,12,0, msr:0x38f or rdpmc:0',
+        'a register is PMCR_EL0, PMEVCNTR3_EL0, PMEVCNTRn (all of them), 3,3,9,12,0, PERF_CTL0, IA32_PERFEVTSELn, msr:0x38f or rdpmc:0',
       );
     }
     return found;
   });
 }
 
-/**
- * PMU events by any of their names: `cycles`, `L1-dcache-load-misses`, `INST_RETIRED`, `r08`, `0x8`. UsageError for a word
- * that names none on arm64.
- */
-export function parsePmuEvents(words: readonly string[]): ReadonlySet<number> {
-  return new Set(
-    words.map((word) => {
-      const number = arm64EventByName(word);
-      if (number !== undefined) return number;
-      const near = nearest(
-        word.toLowerCase(),
-        ARM64_EVENTS.flatMap((event) => arm64EventNames(event.number)),
-      );
-      throw new UsageError(
-        `-e ${word}: no such PMU event of arm64${near === undefined ? '' : ` (did you mean ${near}?)`}`,
-        'an event is cycles, branch-misses, L1-dcache-load-misses, INST_RETIRED, r08 or 0x8',
-      );
-    }),
+/** PMU MSRs by name, as printed or without its prefix: `IA32_PERFEVTSEL0`, `perfevtseln`. */
+function x86Registers(name: string): readonly RegisterPattern[] | undefined {
+  const plain = (text: string): string => text.toLowerCase().replace(/^(ia32|msr)_/, '');
+  const wanted = plain(name);
+  const codes = X86_PMU_MSRS.flatMap(({ name: pattern, first, indices, stride }) =>
+    Array.from({ length: indices }, (_, i) => first + i * stride).filter(
+      (code) => plain(pattern) === wanted || plain(x86MsrName(code) ?? '') === wanted,
+    ),
   );
-}
-
-const PERF_TYPE_HARDWARE = 0;
-const PERF_TYPE_HW_CACHE = 3;
-const CYCLES = 31;
-
-const TYPE_REGISTERS: ReadonlySet<string> = new Set(
-  ['PMEVTYPERn', 'PMEVTYPERn_EL0', 'PMXEVTYPER', 'PMXEVTYPER_EL0'].flatMap((name) =>
-    (parseArm64Register(name) ?? []).map(({ space, code }) => `${space}/${code}`),
-  ),
-);
-const CYCLE_FILTERS: ReadonlySet<string> = new Set(
-  ['PMCCFILTR', 'PMCCFILTR_EL0'].flatMap((name) =>
-    (parseArm64Register(name) ?? []).map(({ space, code }) => `${space}/${code}`),
-  ),
-);
-
-/** The log's side tables, as far as a filter looks at them. */
-export interface FilterWords {
-  name(id: number): string;
-  attr(id: number): { readonly type: number } | undefined;
-}
-
-/**
- * Whether an event names one of these PMU events: the guest programs a counter for it, or a host event has it, or perf
- * stat counted it. The driver's records carry a config without its type, so that both of its readings are taken.
- */
-function namesPmuEvent(
-  chunk: EventChunk,
-  i: number,
-  wanted: ReadonlySet<number>,
-  words: FilterWords,
-): boolean {
-  switch (chunk.kind[i]) {
-    case EventKind.read:
-    case EventKind.write: {
-      const flags = chunk.flags[i]!;
-      const register = `${registerSpace(flags)}/${chunk.code[i]!}`;
-      if (CYCLE_FILTERS.has(register)) return wanted.has(CPU_CYCLES);
-      if ((flags & (EventFlag.noValue | EventFlag.failed)) !== 0) return false;
-      return TYPE_REGISTERS.has(register) && wanted.has(eventField(chunk.value[i]!));
-    }
-    case EventKind.eventTypeSet:
-      return wanted.has(chunk.counter[i] === CYCLES ? CPU_CYCLES : eventField(chunk.value[i]!));
-    case EventKind.eventCreate: {
-      const config = Number(chunk.aux0[i]!);
-      const type = words.attr(chunk.code[i]!)?.type;
-      if (type === PERF_TYPE_HARDWARE) return has(wanted, eventOfGeneric('hardware', config));
-      if (type === PERF_TYPE_HW_CACHE) return has(wanted, eventOfGeneric('hw-cache', config));
-      return wanted.has(config);
-    }
-    case EventKind.hwAdd:
-    case EventKind.hwUpdate: {
-      const config = Number(chunk.aux0[i]!);
-      for (const event of wanted) if (samePerfEvent(event, config)) return true;
-      return false;
-    }
-    case EventKind.count:
-      return has(wanted, arm64EventByName(perfEventStem(words.name(chunk.code[i]!))));
-    default:
-      return false;
-  }
-}
-
-function has(wanted: ReadonlySet<number>, event: number | undefined): boolean {
-  return event !== undefined && wanted.has(event);
-}
-
-function eventField(value: bigint): number {
-  return Number(value & 0xffffn);
+  return codes.length === 0 ? undefined : codes.map((code) => ({ space: RegisterSpace.msr, code }));
 }
 
 /** A test for event i of a chunk. The vCPU table resolves events whose thread was not known yet when they were imported. */

@@ -2,10 +2,11 @@ import { basename } from 'node:path';
 import { UsageError, VpmuError } from '../domain/errors.ts';
 import { parseTime } from '../domain/time-spec.ts';
 import { grouped } from '../domain/u64.ts';
-import { importRecordings } from '../import/import-recordings.ts';
+import { importIntoLog } from '../import/import-into-log.ts';
 import { readMapFile } from '../import/map-file.ts';
 import type { ImportOptions, ImportProgress, ImportReport } from '../import/report.ts';
 import { openLogForImport } from '../log/log.ts';
+import { type RecordingConflict, recordingConflicts } from '../log/recording-conflicts.ts';
 
 import type { RecordingOptions } from './options.ts';
 import type { RecordingInput } from './recordings.ts';
@@ -14,6 +15,9 @@ import type { Shell } from './shell.ts';
 
 /** What a shell reports for a program that SIGINT or SIGTERM ended. */
 const SIGNAL_EXIT = { SIGINT: 130, SIGTERM: 143 } as const;
+
+/** What importing came to, and what the new recordings contradict or repeat. */
+export type ImportOutcome = ImportReport & { readonly conflicts: readonly RecordingConflict[] };
 
 /**
  * Imports recordings into a log, all of them or nothing. ^C gives the run up cleanly; a second one ends the process at
@@ -24,7 +28,7 @@ export async function importInto(
   recordings: readonly RecordingInput[],
   options: RecordingOptions,
   shell: Shell,
-): Promise<ImportReport> {
+): Promise<ImportOutcome> {
   const statStart = options.statStart === undefined ? undefined : clockTime(options.statStart);
   const map = options.map === undefined ? undefined : await readMapFile(options.map);
   const controller = new AbortController();
@@ -50,7 +54,11 @@ export async function importInto(
     // The library's importInto, without loading the rest of the library.
     const log = openLogForImport(path);
     try {
-      return await log.importRun((sink) => importRecordings(sink, inputs, given));
+      const report = await importIntoLog(log, inputs, given);
+      const isNew = (id: number): boolean =>
+        report.inputs.some(({ status, source }) => status === 'imported' && source === id);
+      const conflicts = recordingConflicts(log).filter(({ recordings }) => recordings.some(isNew));
+      return { ...report, conflicts };
     } finally {
       log.close();
     }

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { UsageError } from '../domain/errors.ts';
 
 /** What the user said about the recordings of a command. */
 export interface RecordingOptions {
@@ -12,6 +13,14 @@ export interface RecordingOptions {
   readonly verbose?: boolean;
 }
 
+/** All files that a command's arguments and options name. */
+export function namedIn(
+  args: readonly string[],
+  { input = [], host = [], guest = [] }: RecordingOptions,
+): readonly string[] {
+  return [...args, ...input, ...host, ...guest];
+}
+
 /** An option that can be given more than once; its value is the list of all. */
 export function repeatable(flags: string, description: string): Option {
   return new Option(flags, description).argParser(
@@ -22,10 +31,14 @@ export function repeatable(flags: string, description: string): Option {
 /** A comma-separated list; may be given more than once. */
 export function list(flags: string, description: string): Option {
   return new Option(flags, description).argParser(
-    (value: string, previous: readonly string[] | undefined) => [
-      ...(previous ?? []),
-      ...value.split(',').filter((part) => part !== ''),
-    ],
+    (value: string, previous: readonly string[] | undefined) => {
+      const parts = value.split(',').filter((part) => part !== '');
+      if (parts.length > 0) return [...(previous ?? []), ...parts];
+      throw new UsageError(
+        `${flags.replace(/ <.*/, '')}: an empty list`,
+        'name one or more, as A,B',
+      );
+    },
   );
 }
 

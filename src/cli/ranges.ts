@@ -14,7 +14,7 @@ import {
 } from '../index.ts';
 
 /** What is needed of a log to place times in it. */
-export type TimedLog = Pick<Log, 'firstTime' | 'lastTime' | 'imports' | 'timeOf'>;
+export type TimedLog = Pick<Log, 'firstTime' | 'lastTime' | 'eventCount' | 'imports' | 'timeOf'>;
 
 /** True for an argument that is a range of events and not the name of a file: `@12`, `@12-@20`, `@12+5`. */
 export function isRangeArgument(text: string): boolean {
@@ -37,12 +37,26 @@ export function resolveRanges(texts: readonly string[], log: TimedLog): Resolved
   const toTime = ranges.map((r) => r.toTime).reduce((a, b) => stricter(a, b, false), undefined);
   const fromSeq = ranges.map((r) => r.fromSeq).reduce((a, b) => stricter(a, b, true), undefined);
   const toSeq = ranges.map((r) => r.toSeq).reduce((a, b) => stricter(a, b, false), undefined);
+  for (const [k, range] of ranges.entries()) refuseOutside(texts[k]!, range, log);
   return {
     ...(fromTime === undefined ? {} : { fromTime }),
     ...(toTime === undefined ? {} : { toTime }),
     ...(fromSeq === undefined ? {} : { fromSeq }),
     ...(toSeq === undefined ? {} : { toSeq }),
   };
+}
+
+/** A range that nothing of the log lies in is a slip of the pen: the clock of another recording, a digit too many. */
+function refuseOutside(text: string, range: ResolvedRange, log: TimedLog): void {
+  const { firstTime, lastTime, eventCount } = log;
+  if (firstTime === undefined || lastTime === undefined) return;
+  const { fromTime = firstTime, toTime = lastTime, fromSeq = 1, toSeq = eventCount } = range;
+  if (fromTime <= lastTime && toTime >= firstTime && fromSeq <= eventCount && toSeq >= 1) return;
+  const { first, last } = timeSpan(log);
+  throw new UsageError(
+    `${text}: the log has nothing there`,
+    `it spans ${formatTime(first)} to ${formatTime(last)}, @1 to @${eventCount}`,
+  );
 }
 
 /**

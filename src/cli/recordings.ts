@@ -1,16 +1,9 @@
 import { createHash } from 'node:crypto';
-import {
-  closeSync,
-  createReadStream,
-  existsSync,
-  fstatSync,
-  openSync,
-  readSync,
-  statSync,
-} from 'node:fs';
+import { createReadStream, existsSync, fstatSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { InputError, UsageError } from '../domain/errors.ts';
 import type { Role } from '../domain/log-facts.ts';
+import { isDatabase } from './database-file.ts';
 import type { RecordingOptions } from './options.ts';
 
 /** A recording as the user named it. */
@@ -49,7 +42,7 @@ export function classifyInputs(args: readonly string[], options: RecordingOption
     throw new UsageError('an empty name is no file', 'leave it out, or name a log or a recording');
   }
   refuseStreamsTwice(recordings);
-  const logs = recordings.filter(({ path }) => path !== STDIN && isDatabase(path));
+  const logs = recordings.filter(({ path }) => path !== STDIN && isLog(path));
   if (logs.length === 0) return { kind: 'recordings', recordings };
   if (recordings.length > 1) {
     throw new UsageError(
@@ -59,7 +52,25 @@ export function classifyInputs(args: readonly string[], options: RecordingOption
         : 'give one log; vpmu import puts several recordings into one',
     );
   }
+  refuseImportOptions(logs[0]!, options);
   return { kind: 'log', path: logs[0]!.path };
+}
+
+/** What says how recordings are read comes too late for a log: it must not look as if it had been heard. */
+function refuseImportOptions({ path, role }: RecordingInput, options: RecordingOptions): void {
+  const given = [
+    ...(options.kernel === undefined ? [] : ['--kernel']),
+    ...(options.map === undefined ? [] : ['--map']),
+    ...(options.statStart === undefined ? [] : ['--stat-start']),
+    ...(role === undefined ? [] : [`${role}:`]),
+  ];
+  if (given.length === 0) return;
+  throw new UsageError(
+    `${path} is a log: ${given.join(', ')} ${given.length === 1 ? 'says' : 'say'} how recordings are imported, and this is done`,
+    options.kernel === undefined
+      ? 'import the recordings again: vpmu import -o OTHER.vpmu OPTIONS RECORDINGS…'
+      : `--rules chooses the rules of a replay (vpmu models); or import again: vpmu import -o OTHER.vpmu --kernel ${options.kernel} RECORDINGS…`,
+  );
 }
 
 /** `guest:FILE`, `host:FILE` or `FILE`. A file that is really called so wins. */
@@ -68,8 +79,6 @@ export function parseRecording(text: string): RecordingInput {
   if (!match || existsSync(text)) return { path: text };
   return { path: match[2]!, role: match[1] as Role };
 }
-
-const SQLITE_MAGIC = 'SQLite format 3\0';
 
 /** True for something that can be read once only: standard input, a pipe, a device. */
 export function isStream(path: string): boolean {
@@ -93,22 +102,13 @@ function refuseStreamsTwice(recordings: readonly RecordingInput[]): void {
   }
 }
 
-/** True for an SQLite database: the only kind of file a log can be. */
-function isDatabase(path: string): boolean {
+/** True for a log; what can be read once only is not looked at, but imported. */
+function isLog(path: string): boolean {
   const stat = statSync(path);
   if (stat.isDirectory()) {
     throw new InputError(`${path}: is a directory`, 'name the recordings in it');
   }
-  // What can be read once only is not looked at, but imported.
-  if (!stat.isFile()) return false;
-  const file = openSync(path, 'r');
-  try {
-    const head = Buffer.alloc(SQLITE_MAGIC.length);
-    readSync(file, head, 0, head.length, 0);
-    return head.toString('latin1') === SQLITE_MAGIC;
-  } finally {
-    closeSync(file);
-  }
+  return stat.isFile() && isDatabase(path);
 }
 
 /** A short digest of everything that decides what importing these recordings gives, apart from the code that does it. */

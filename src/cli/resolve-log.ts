@@ -1,10 +1,19 @@
-import { existsSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, renameSync } from 'node:fs';
 import { grouped } from '../domain/u64.ts';
-import { InputError, type Log, openLog, VpmuError } from '../index.ts';
+import {
+  InputError,
+  type Log,
+  openLog,
+  type RecordingConflict,
+  recordingConflicts,
+  VpmuError,
+} from '../index.ts';
 import { cacheEntry, temporaryEntry } from './cache.ts';
+import { removeLog } from './half-built.ts';
 import { importInto } from './import-into.ts';
 import type { RecordingOptions } from './options.ts';
 import { classifyInputs, inputsDigest, isStream, type RecordingInput } from './recordings.ts';
+import { noteConflicts } from './render/conflicts.ts';
 import { plural, printable } from './render/text.ts';
 import type { Shell } from './shell.ts';
 
@@ -12,7 +21,22 @@ import type { Shell } from './shell.ts';
 export interface LogOrigin {
   /** It was made of the recordings the user named, and lies in the cache. */
   readonly cached: boolean;
+  /** What its recordings contradict or repeat of each other. */
+  readonly conflicts: readonly RecordingConflict[];
 }
+
+/** How a verb goes about what has to be read with its answer. */
+export interface LogUse {
+  /** False: it prints what importing found itself. */
+  readonly warn?: boolean;
+  /** False: it prints itself that recordings repeat or contradict each other. */
+  readonly warnOfConflicts?: boolean;
+  /** It replays, which recordings of two architectures cannot be. */
+  readonly replays?: boolean;
+}
+
+/** A verb that replays and says in its result what has to be read with it. */
+export const VERDICT: LogUse = { warnOfConflicts: false, replays: true };
 
 /**
  * Opens what the arguments of a command name, gives it to `use`, and closes it. Recordings are imported into a cache
@@ -23,15 +47,22 @@ export async function withLog<T>(
   options: RecordingOptions,
   shell: Shell,
   use: (log: Log, origin: LogOrigin) => T | Promise<T>,
-  { warn = true }: { readonly warn?: boolean } = {},
+  { warn = true, warnOfConflicts = true, replays = false }: LogUse = {},
 ): Promise<T> {
   const inputs = classifyInputs(args, options);
   const path =
     inputs.kind === 'log' ? inputs.path : await importOnce(inputs.recordings, options, shell);
   const log = openLog(path);
   try {
-    if (inputs.kind === 'recordings' && warn && options.quiet !== true) printWarnings(log, shell);
-    return await use(log, { cached: inputs.kind === 'recordings' });
+    const cached = inputs.kind === 'recordings';
+    if (cached && warn && options.quiet !== true) printWarnings(log, shell);
+    const conflicts = recordingConflicts(log);
+    const impossible = conflicts.find(({ code }) => code === 'other-arch');
+    if (replays && impossible !== undefined) {
+      throw new InputError(impossible.text, impossible.hint);
+    }
+    if (warnOfConflicts && options.quiet !== true) noteConflicts(shell, conflicts);
+    return await use(log, { cached, conflicts });
   } finally {
     shell.progress(undefined);
     log.close();
@@ -92,10 +123,6 @@ function isReadable(path: string): boolean {
     removeLog(path);
     return false;
   }
-}
-
-function removeLog(path: string): void {
-  for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(path + suffix, { force: true });
 }
 
 function printWarnings(log: Log, shell: Shell): void {

@@ -16,9 +16,9 @@ export interface ImportSummary {
  * visible at once when the run ends well, and nothing of it when it fails.
  */
 export interface ImportSink {
-  /** Source id of the recording with this digest that the log already holds; undefined if none. */
+  /** Source id of the recording with this digest, as given or unpacked, that the log already holds; undefined if none. */
   findDigest(digest: string): number | undefined;
-  /** True if some recording in the log has this byte size (so that hashing first is worth it). */
+  /** True if some recording in the log has this byte size, as given or unpacked (so that hashing first is worth it). */
   hasSize(bytes: number): boolean;
   /** Opens a recording: its id for the `source` column. */
   beginSource(name: string): number;

@@ -55,6 +55,9 @@ export interface RecordingFacts {
   readonly counted?: string;
   /** `mono`, `boot`, `local`, `perf`, … or undefined. */
   readonly clock?: string;
+  /** Of a compressed recording: SHA-256 (hex) and size of what is in it, which it shares with the recording unpacked. */
+  readonly contentDigest?: string;
+  readonly contentBytes?: number;
   /** Of the first recording of a slice: how it was cut, as text (slice-facts.ts). */
   readonly slice?: string;
   /** Smallest step of the printed times, ns: 1, 1000, … */

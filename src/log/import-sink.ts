@@ -1,7 +1,7 @@
 import { InputError } from '../domain/errors.ts';
 import type { EventChunk } from '../domain/event-chunk.ts';
 import type { ImportSink, ImportSummary } from '../domain/import-sink.ts';
-import type { PerfEventAttr, VcpuFact } from '../domain/log-facts.ts';
+import type { PerfEventAttr, RecordingFacts, VcpuFact } from '../domain/log-facts.ts';
 import type { SegmentWriter } from './segment-writer.ts';
 import { emptySideRows, type SideRows, storedJson } from './side-tables.ts';
 import type { LogState } from './state.ts';
@@ -9,6 +9,8 @@ import { VcpuTable } from './vcpu-table.ts';
 
 /** Sources are what a u16 column can hold. */
 const MAX_SOURCE = 65535;
+
+type Described = Pick<ImportSummary, 'digest' | 'bytes' | 'facts'>;
 
 interface OpenSource {
   readonly name: string;
@@ -46,15 +48,23 @@ export class RunSink implements ImportSink {
   }
 
   findDigest(digest: string): number | undefined {
-    const known = this.#state.facts.imports.find((row) => row.digest === digest);
+    const isIt = (row: Described): boolean =>
+      row.digest === digest || row.facts.contentDigest === digest;
+    const known = this.#state.facts.imports.find(isIt);
     if (known !== undefined) return known.source;
-    for (const [id, source] of this.#sources) if (source.summary?.digest === digest) return id;
+    for (const [id, { summary }] of this.#sources) {
+      if (summary !== undefined && isIt(summary)) return id;
+    }
     return undefined;
   }
 
   hasSize(bytes: number): boolean {
-    if (this.#state.facts.imports.some((row) => row.bytes === bytes)) return true;
-    return [...this.#sources.values()].some((source) => source.summary?.bytes === bytes);
+    const isIt = (row: Described): boolean =>
+      row.bytes === bytes || row.facts.contentBytes === bytes;
+    if (this.#state.facts.imports.some(isIt)) return true;
+    return [...this.#sources.values()].some(
+      ({ summary }) => summary !== undefined && isIt(summary),
+    );
   }
 
   beginSource(name: string): number {
@@ -127,7 +137,21 @@ export class RunSink implements ImportSink {
     if (open === undefined || open.summary !== undefined) {
       throw new Error(`finishSource: source ${source} is not open`);
     }
+    this.#refuseOtherArch(summary.facts);
     open.summary = summary;
+  }
+
+  /** One log is replayed as one host: what is on two architectures never was one. */
+  #refuseOtherArch({ name, arch }: RecordingFacts): void {
+    if (arch === undefined) return;
+    const all: Described[] = [...this.#state.facts.imports];
+    for (const { summary } of this.#sources.values()) if (summary !== undefined) all.push(summary);
+    const other = all.find(({ facts }) => facts.arch !== undefined && facts.arch !== arch);
+    if (other === undefined) return;
+    throw new InputError(
+      `${name} was recorded on ${arch}, ${other.facts.name} on ${other.facts.arch}: one log holds one host`,
+      'import each into a log of its own',
+    );
   }
 
   /**

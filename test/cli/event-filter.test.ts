@@ -1,11 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { sysregCode } from '../../src/arch/arm64-registers.ts';
-import {
-  eventMatcher,
-  parseKinds,
-  parsePmuEvents,
-  parseRegisters,
-} from '../../src/cli/event-filter.ts';
+import { eventMatcher, parseKinds, parseRegisters } from '../../src/cli/event-filter.ts';
+import { parsePmuEvents } from '../../src/cli/pmu-events.ts';
 import { UsageError } from '../../src/domain/errors.ts';
 import { chunkOf, type Event } from '../../src/domain/event-chunk.ts';
 import { EventKind, RegisterSpace, spaceFlags } from '../../src/domain/event-kind.ts';
@@ -86,7 +82,11 @@ describe('-e', () => {
   it.each(rows)('finds %s', (_, event, expected) => {
     const chunk = chunkOf([event]);
     const found = [0x03, 0x08, 0x11].filter((number) =>
-      eventMatcher({ pmuEvents: new Set([number]) }, [], words)(chunk, 0),
+      eventMatcher(
+        { pmuEvents: { machine: 'arm64', numbers: new Set([number]) } },
+        [],
+        words,
+      )(chunk, 0),
     );
     expect(found).toEqual(expected);
   });

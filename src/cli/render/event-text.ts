@@ -1,5 +1,6 @@
 import { perfHardwareName } from '../../arch/perf-generic.ts';
 import { exitName, HaltInstruction, TaskState, userspaceExitName } from '../../arch/tracepoints.ts';
+import { x86EventName } from '../../arch/x86-events.ts';
 import { x86MsrName } from '../../arch/x86-msrs.ts';
 import { RegisterSpace, registerSpace } from '../../domain/event-kind.ts';
 import { hex } from '../../domain/u64.ts';
@@ -14,6 +15,7 @@ import {
   type KindSpec,
   type PerfEventAttr,
 } from '../../index.ts';
+import type { Machine } from '../pmu-events.ts';
 import { printable } from './text.ts';
 
 /** Where the words behind an event's numbers are kept: the log. */
@@ -21,6 +23,8 @@ export interface EventWords {
   name(id: number): string;
   attr(id: number): PerfEventAttr | undefined;
   threadName(tid: number): string | undefined;
+  /** Whose event numbers they are; absent: arm64's. */
+  readonly machine?: Machine;
 }
 
 /** Widths of the leading columns, so that the lines of one output line up. */
@@ -149,7 +153,8 @@ function hasValue(event: Event): boolean {
   return (event.flags & EventFlag.trap) === 0;
 }
 
-function isRecorded(event: Event, meaning: string): boolean {
+/** Whether an event has the payload of this meaning, and it was recorded. */
+export function isRecorded(event: Event, meaning: string): boolean {
   if (meaning.startsWith('time-') && event.kind === EventKind.eventRead) {
     return (event.flags & EventFlag.timesKnown) !== 0;
   }
@@ -161,7 +166,8 @@ function isRecorded(event: Event, meaning: string): boolean {
   return true;
 }
 
-function codeText(event: Event, spec: KindSpec, words: EventWords): string | undefined {
+/** What the `code` column says: `state=active`; undefined where it says nothing. */
+export function codeText(event: Event, spec: KindSpec, words: EventWords): string | undefined {
   const signed = event.code | 0;
   switch (spec.code) {
     case undefined:
@@ -227,12 +233,30 @@ function configText(event: Event, words: EventWords): string {
   const { aux0: config } = event;
   const type = event.kind === EventKind.eventCreate ? words.attr(event.code)?.type : undefined;
   if (type === undefined || config > 0xffffn) return hex(config);
-  const name = type === 0 ? perfHardwareName(Number(config)) : arm64EventLabel(Number(config));
+  const name =
+    type === PERF_TYPE_HARDWARE
+      ? perfHardwareName(Number(config))
+      : pmuEventLabel(Number(config), type, words.machine);
   return name?.replaceAll(' ', ':') ?? hex(config);
 }
 
-/** Meanings of payload columns that are not plain decimal numbers. */
-function payloadText(
+/** A config's name among the machine's own events; x86 numbers them for PERF_TYPE_RAW only. */
+function pmuEventLabel(
+  config: number,
+  type: number,
+  machine: Machine = 'arm64',
+): string | undefined {
+  if (machine === 'arm64') return arm64EventLabel(config);
+  if (machine === 'x86' || type !== PERF_TYPE_RAW) return undefined;
+  const name = x86EventName(config, machine);
+  return name === undefined ? undefined : `${name}:0x${config.toString(16)}`;
+}
+
+const PERF_TYPE_HARDWARE = 0;
+const PERF_TYPE_RAW = 4;
+
+/** One payload column as text, by what it means. */
+export function payloadText(
   event: Event,
   column: 'object' | 'value' | 'aux0' | 'aux1',
   meaning: string,

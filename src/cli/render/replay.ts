@@ -5,6 +5,7 @@ import {
   formatTime,
   type RegisterState,
   type ReplayState,
+  type VcpuFact,
   type VcpuState,
 } from '../../index.ts';
 import type { Shell } from '../shell.ts';
@@ -16,19 +17,26 @@ import { type Column, renderTable } from './table.ts';
 /** Counts from here on are easier to read in hex: they are bit patterns (a reset value, minus a period) more often than counts. */
 const HEX_FROM = 1n << 40n;
 
-/** Every counter and register of each vCPU at an instant. */
-export function printReplay(shell: Shell, state: ReplayState): void {
+/** Every counter and register of each vCPU at an instant; of several VMs also which one it is a vCPU of. */
+export function printReplay(shell: Shell, state: ReplayState, facts: readonly VcpuFact[]): void {
   if (state.vcpus.length === 0) {
     shell.print('No vCPU is known: no record tells which thread runs one.');
     return;
   }
   state.vcpus.forEach((vcpu, i) => {
     if (i > 0) shell.print();
-    printVcpu(shell, state, vcpu);
+    const several = new Set(facts.map(({ pid }) => pid)).size > 1;
+    const fact = several ? facts.find(({ slot }) => slot === vcpu.slot) : undefined;
+    printVcpu(shell, state, vcpu, fact);
   });
 }
 
-function printVcpu(shell: Shell, { time, seq, ruleSet }: ReplayState, vcpu: VcpuState): void {
+function printVcpu(
+  shell: Shell,
+  { time, seq, ruleSet }: ReplayState,
+  vcpu: VcpuState,
+  fact: VcpuFact | undefined,
+): void {
   const mode = {
     guest: vcpu.enteredAt > 0 ? `in guest since @${vcpu.enteredAt}` : 'in guest',
     host: 'in host',
@@ -39,6 +47,13 @@ function printVcpu(shell: Shell, { time, seq, ruleSet }: ReplayState, vcpu: Vcpu
     `${ruleSet.name} (${ruleSet.reason})`,
     mode,
   ];
+  if (fact !== undefined) {
+    parts.splice(
+      1,
+      0,
+      `vCPU ${fact.index} of ${fact.pid < 0 ? 'no known process' : `process ${fact.pid}`}`,
+    );
+  }
   if (vcpu.pcpu >= 0) parts.push(`pCPU ${vcpu.pcpu}`);
   shell.print(shell.style('heading', parts.join(' · ')));
   table(shell, COUNTER_COLUMNS, [...vcpu.counters].sort(cyclesFirst).map(counterRow));

@@ -101,6 +101,18 @@ function printVcpu(shell: Shell, result: WhatIfResult, vcpu: WhatIfVcpu): void {
       ...[creates, failedCreates, reuses, releases, periods].map(grouped),
     ]),
   );
+  for (const { ruleSet, hardware } of vcpu.operations) {
+    if (hardware === undefined) continue;
+    const { contextLoads } = hardware;
+    const times =
+      contextLoads === undefined
+        ? 'as often as it enters the guest, which is not recorded'
+        : `at most ${plural(contextLoads, 'time')} (at guest entries)`;
+    paragraph(
+      shell,
+      `${ruleSet} asks nothing of perf: it loads the guest's counters into the hardware and saves them again, ${times}.`,
+    );
+  }
   if (vcpu.costs.length > 0) printCosts(shell, result, vcpu.costs);
 }
 
@@ -256,7 +268,16 @@ export function whatIfJson(result: WhatIfResult): Json {
           since: value.since === undefined || value.since === 0 ? null : value.since,
         })),
       })),
-      operations: vcpu.operations.map((row) => ({ ...row })),
+      operations: vcpu.operations.map(({ hardware, ...asked }) => ({
+        ...asked,
+        hardware:
+          hardware === undefined
+            ? null
+            : {
+                contextLoads: hardware.contextLoads ?? null,
+                contextPuts: hardware.contextPuts ?? null,
+              },
+      })),
       costs: vcpu.costs.map((cost) => ({ ...cost })),
     })),
     comparisons: result.comparisons.map(({ ruleSet, same, apart, open, parting }) => ({

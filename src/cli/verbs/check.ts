@@ -17,11 +17,13 @@ import {
   sliceDifferences,
   suiteFiles,
 } from '../check-suite.ts';
+import { wordsOf } from '../event-words.ts';
 import { addRecordingOptions, jsonOption, list, type RecordingOptions } from '../options.ts';
 import { checkJson, printCheck } from '../render/check.ts';
 import { SUITE_FORMATS, type SuiteFormat, suiteJson, suitePrinter } from '../render/check-suite.ts';
+import { printConflicts, withConflicts } from '../render/conflicts.ts';
 import { printJson } from '../render/json.ts';
-import { eventProgress, withLog } from '../resolve-log.ts';
+import { eventProgress, VERDICT, withLog } from '../resolve-log.ts';
 import type { Shell } from '../shell.ts';
 
 interface CheckOptions extends RecordingOptions {
@@ -75,15 +77,25 @@ Examples:
           'name the folder that the recordings or slices are in',
         );
       }
-      return withLog(args, options, shell, (log) => {
-        const result = checkLog(log, choices, eventProgress(shell, 'checking', log.eventCount));
-        shell.progress(undefined);
-        const slice = expectedOf(sliceOfRecordings(log.imports()), result, choices);
-        const differences = slice === undefined ? undefined : sliceDifferences(slice, result);
-        shell.exitCode = exitCodeOf(result, differences);
-        if (options.json) printJson(shell, checkJson(result, log, slice ?? null));
-        else printCheck(shell, result, log, differences);
-      });
+      return withLog(
+        args,
+        options,
+        shell,
+        (log, { conflicts }) => {
+          const result = checkLog(log, choices, eventProgress(shell, 'checking', log.eventCount));
+          shell.progress(undefined);
+          const slice = expectedOf(sliceOfRecordings(log.imports()), result, choices);
+          const differences = slice === undefined ? undefined : sliceDifferences(slice, result);
+          shell.exitCode = exitCodeOf(result, differences);
+          if (options.json) {
+            printJson(shell, withConflicts(checkJson(result, log, slice ?? null), conflicts));
+            return;
+          }
+          printConflicts(shell, conflicts);
+          printCheck(shell, result, wordsOf(log), differences);
+        },
+        VERDICT,
+      );
     });
   addRecordingOptions(command);
 }

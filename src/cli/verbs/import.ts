@@ -1,10 +1,11 @@
 import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { UsageError } from '../../domain/errors.ts';
-import type { ImportReport, InputReport } from '../../import/report.ts';
-import { importInto } from '../import-into.ts';
+import type { InputReport } from '../../import/report.ts';
+import { type ImportOutcome, importInto } from '../import-into.ts';
 import { addRecordingOptions, jsonOption, type RecordingOptions } from '../options.ts';
 import { classifyInputs, type RecordingInput, STDIN } from '../recordings.ts';
+import { conflictJson, noteConflicts } from '../render/conflicts.ts';
 import { printJson } from '../render/json.ts';
 import { noticeJson, noticeLines } from '../render/notices.ts';
 import { plural, printable } from '../render/text.ts';
@@ -21,7 +22,7 @@ export function addImport(program: Command, shell: Shell): void {
     .command('import')
     .summary('put recordings into a log')
     .description(
-      'Appends recordings to a log, which is made when it is missing: all of them or, when something fails, nothing. Formats are known by content: perf script, trace-cmd report, tracefs text, perf stat (JSON, CSV, table), vpmu-events/1; plain, zstd or gzip. A recording the log has already is left out.',
+      'Appends recordings to a log, which is made when it is missing: all of them or, when something fails, nothing. Formats are known by content: perf.data, trace.dat, perf script, trace-cmd report, tracefs text, perf stat (JSON, CSV, table), vpmu-events/1; plain, zstd or gzip. A recording the log has already is left out.',
     )
     .argument('[RECORDING...]', 'files; guest:FILE and host:FILE say whose; - is standard input')
     .option('-o, --output <LOG>', 'the log (default: named after the first recording, here)');
@@ -43,10 +44,14 @@ Examples:
         );
       }
       if (options.output === '') throw new UsageError('-o with an empty name: name the log');
+      if (options.output === STDIN) {
+        throw new UsageError('a log cannot go to standard output', 'name a file: -o LOG');
+      }
       const output = options.output ?? defaultOutput(inputs.recordings[0]!);
       const report = await importInto(output, inputs.recordings, options, shell);
       if (options.json) printJson(shell, reportJson(output, report));
       else if (options.quiet !== true) printReport(shell, output, report);
+      if (options.quiet !== true) noteConflicts(shell, report.conflicts);
     });
   addRecordingOptions(command);
 }
@@ -60,7 +65,7 @@ function defaultOutput({ path }: RecordingInput): string {
   return `${name === '' ? 'recording' : name}.vpmu`;
 }
 
-function printReport(shell: Shell, output: string, report: ImportReport): void {
+function printReport(shell: Shell, output: string, report: ImportOutcome): void {
   const added = report.inputs.filter(({ status }) => status === 'imported').length;
   shell.print(`${output}: ${plural(report.events, 'event')} from ${plural(added, 'recording')}`);
   for (const input of report.inputs) {
@@ -80,10 +85,11 @@ function inputText({ path, status, source, facts, events }: InputReport): string
   return `${name}: ${facts.format}, ${facts.role}${kernel}, ${plural(events, 'event')}`;
 }
 
-function reportJson(output: string, report: ImportReport) {
+function reportJson(output: string, report: ImportOutcome) {
   return {
     log: output,
     events: report.events,
+    conflicts: report.conflicts.map(conflictJson),
     recordings: report.inputs.map((input) => ({
       path: input.path,
       status: input.status,

@@ -2,9 +2,17 @@ import { statSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { grouped } from '../../domain/u64.ts';
-import { EventKind, formatTime, type ImportRow, KIND_SPECS, type Log } from '../../index.ts';
+import {
+  EventKind,
+  formatTime,
+  type ImportRow,
+  KIND_SPECS,
+  type Log,
+  type RecordingConflict,
+} from '../../index.ts';
 import { addRecordingOptions, jsonOption, type RecordingOptions } from '../options.ts';
 import { timeSpan } from '../ranges.ts';
+import { conflictJson } from '../render/conflicts.ts';
 import { printJson } from '../render/json.ts';
 import { noticeJson, noticeLines } from '../render/notices.ts';
 import { type Column, renderTable } from '../render/table.ts';
@@ -36,13 +44,13 @@ export function addInfo(program: Command, shell: Shell): void {
         args,
         options,
         shell,
-        (log, { cached }) => {
-          const info = collect(log);
+        (log, { cached, conflicts }) => {
+          const info = { ...collect(log), conflicts: conflicts.map(conflictJson) };
           if (options.json) printJson(shell, info);
-          else printInfo(shell, log, info, cached);
+          else printInfo(shell, log, info, cached, conflicts);
         },
         // They are part of what is printed.
-        { warn: false },
+        { warn: false, warnOfConflicts: false },
       ),
     );
   addRecordingOptions(command);
@@ -113,7 +121,13 @@ function unmappedNames(log: Log): readonly { readonly name: string; readonly eve
     .sort((a, b) => b.events - a.events);
 }
 
-function printInfo(shell: Shell, log: Log, info: Info, cached: boolean): void {
+function printInfo(
+  shell: Shell,
+  log: Log,
+  info: Info,
+  cached: boolean,
+  conflicts: readonly RecordingConflict[],
+): void {
   const size = `${formatBytes(info.bytes)}${info.bytesPerEvent === null ? '' : `, ${info.bytesPerEvent.toFixed(1)} bytes/event`}`;
   const name = cached
     ? log
@@ -132,6 +146,13 @@ function printInfo(shell: Shell, log: Log, info: Info, cached: boolean): void {
   section(shell, 'recordings');
   table(shell, RECORDING_COLUMNS, log.imports().map(recordingRow));
   for (const row of log.imports()) printFacts(shell, row);
+  if (conflicts.length > 0) {
+    section(shell, 'recordings that do not belong in one log');
+    for (const { text, hint } of conflicts) {
+      shell.print(`  ${shell.style('warning', 'warning')}: ${printable(text)}`);
+      shell.print(`    ${hint}`);
+    }
+  }
   section(shell, 'vCPUs');
   if (info.vcpus.length === 0)
     shell.print('  none known: no record tells which thread runs a vCPU');

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { FIXED_BASE } from '../../arch/x86-bits.ts';
 import { parseIntegerList } from '../../domain/range-spec.ts';
 import {
   formatTime,
@@ -8,15 +9,17 @@ import {
   type ReplayChoices,
   type ReplayState,
   replayTo,
+  type TimeSpec,
   UsageError,
   watchCounter,
 } from '../../index.ts';
-import { parsePmuEvents } from '../event-filter.ts';
 import { addRecordingOptions, jsonOption, list, type RecordingOptions } from '../options.ts';
-import { resolveInstant } from '../ranges.ts';
+import { machineOf, parsePmuEvents } from '../pmu-events.ts';
+import { resolveInstant, timeSpan } from '../ranges.ts';
 import { printJson } from '../render/json.ts';
 import { printReplay, replayJson } from '../render/replay.ts';
 import { withLog } from '../resolve-log.ts';
+import { parseVcpus } from '../selection.ts';
 import type { Shell } from '../shell.ts';
 
 interface ReplayOptions extends RecordingOptions {
@@ -55,52 +58,76 @@ Examples:
   vpmu replay guest.vpmu --watch-counter cycles > cycles.csv`,
     )
     .action((args: string[], options: ReplayOptions) =>
-      withLog(args, options, shell, async (log) => {
-        const choices = {
-          ...(options.rules === undefined ? {} : { rules: options.rules }),
-          ...(options.without === undefined ? {} : { withheld: parseWithheld(options.without) }),
-        };
-        if (options.watchCounter !== undefined) {
-          if (options.at !== undefined || options.json) {
-            throw new UsageError(
-              '--watch-counter prints the whole log as CSV: --at and --json do not go with it',
-              'vpmu replay LOG --watch-counter cycles > cycles.csv',
-            );
+      withLog(
+        args,
+        options,
+        shell,
+        async (log) => {
+          const choices = {
+            ...(options.rules === undefined ? {} : { rules: options.rules }),
+            ...(options.without === undefined ? {} : { withheld: parseWithheld(options.without) }),
+          };
+          if (options.watchCounter !== undefined) {
+            if (options.at !== undefined || options.json) {
+              throw new UsageError(
+                '--watch-counter prints the whole log as CSV: --at and --json do not go with it',
+                'vpmu replay LOG --watch-counter cycles > cycles.csv',
+              );
+            }
+            await printSeries(shell, log, options.watchCounter, options.vcpu, choices);
+            return;
           }
-          await printSeries(shell, log, options.watchCounter, options.vcpu, choices);
-          return;
-        }
-        const state = replayTo(log, resolveInstant(options.at ?? 'end', log), choices);
-        const chosen = onlyEvents(onlyVcpus(state, options.vcpu), options.event);
-        if (options.json) printJson(shell, replayJson(chosen));
-        else printReplay(shell, chosen);
-      }),
+          const wanted =
+            options.event === undefined ? undefined : parsePmuEvents(options.event, machineOf(log));
+          const instant = resolveInstant(options.at ?? 'end', log);
+          const state = onlyVcpus(replayTo(log, instant, choices), options.vcpu, log);
+          const chosen = onlyEvents(state, wanted);
+          if (options.json) printJson(shell, replayJson(chosen));
+          else printReplay(shell, chosen, log.vcpus());
+          if (options.quiet !== true) noteEmptiness(shell, options, log, state, chosen, instant);
+        },
+        { replays: true },
+      ),
     );
   addRecordingOptions(command);
 }
 
-function onlyVcpus(state: ReplayState, text: string | undefined): ReplayState {
+function onlyVcpus(state: ReplayState, text: string | undefined, log: Log): ReplayState {
   if (text === undefined) return state;
-  const wanted = parseIntegerList(text, { what: 'vCPU' });
-  const vcpus = state.vcpus.filter(({ slot }) => wanted.includes(slot));
-  if (vcpus.length === 0) {
-    throw new UsageError(
-      `--vcpu ${text}: no such vCPU`,
-      `the log has ${state.vcpus.map(({ slot }) => slot).join(', ') || 'none'}`,
-    );
-  }
-  return { ...state, vcpus };
+  const wanted = parseVcpus(text, log);
+  return { ...state, vcpus: state.vcpus.filter(({ slot }) => wanted.has(slot)) };
 }
 
 /** Leaves only the counters that are programmed for one of these events. */
-function onlyEvents(state: ReplayState, words: readonly string[] | undefined): ReplayState {
-  if (words === undefined) return state;
-  const wanted = parsePmuEvents(words);
+function onlyEvents(state: ReplayState, wanted: ReadonlySet<number> | undefined): ReplayState {
+  if (wanted === undefined) return state;
   const vcpus = state.vcpus.map((vcpu) => ({
     ...vcpu,
     counters: vcpu.counters.filter(({ event }) => event !== undefined && wanted.has(event)),
   }));
   return { ...state, vcpus };
+}
+
+/** Says why less is shown than was asked for. */
+function noteEmptiness(
+  shell: Shell,
+  { at, event }: ReplayOptions,
+  log: Log,
+  all: ReplayState,
+  chosen: ReplayState,
+  instant: TimeSpec,
+): void {
+  const { last } = timeSpan(log);
+  if (instant.kind === 'at' && instant.ns > last) {
+    shell.note(
+      `vpmu: ${at} is after the recording ends (${formatTime(last)}): what is shown is its last state`,
+    );
+  }
+  if (event === undefined || chosen.vcpus.some(({ counters }) => counters.length > 0)) return;
+  const names = new Set(all.vcpus.flatMap(({ counters }) => counters.map((c) => c.eventName)));
+  shell.note(
+    `vpmu: no counter is programmed for ${event.join(', ')} then; they are for ${[...names].join(', ') || 'nothing known'}`,
+  );
 }
 
 const CYCLES = 31;
@@ -124,18 +151,33 @@ async function printSeries(
       `the log has vCPU ${slots.join(', ') || 'none'}; --vcpu N chooses one`,
     );
   }
-  const counter = counterText === 'cycles' ? CYCLES : Number(counterText);
-  if (!/^\d+$|^cycles$/.test(counterText) || counter > CYCLES) {
-    throw new UsageError(
-      `--watch-counter ${counterText}: no counter`,
-      'a counter is 0 to 30, or 31 or cycles for the cycle counter',
-    );
-  }
-  shell.print('time,seq,kind,certainty,low,high');
+  const counter = counterNumber(counterText, machineOf(log) === 'arm64');
+  let head: string | undefined = 'time,seq,kind,certainty,low,high';
+  // Not before it is clear that there is such a counter.
+  const printHead = (): void => {
+    if (head !== undefined) shell.print(head);
+    head = undefined;
+  };
   await watchCounter(log, wanted[0]!, counter, choices).forEach((point) => {
+    printHead();
     const bounds = point.certainty === 'unknown' ? ',' : `${point.low},${point.high}`;
     shell.print(
       `${formatTime(point.time)},${point.seq},${KIND_SPECS[point.kind]!.name},${point.certainty},${bounds}`,
     );
   });
+  printHead();
+}
+
+/** KVM's number of a counter: `cycles` is arm64's cycle counter, on x86 the fixed counter for cycles. */
+function counterNumber(text: string, arm64: boolean): number {
+  const fixed = /^fixed(\d)$/.exec(text);
+  if (!arm64 && fixed !== null) return FIXED_BASE + Number(fixed[1]);
+  if (text === 'cycles') return arm64 ? CYCLES : FIXED_BASE + 1;
+  if (/^\d{1,2}$/.test(text) && Number(text) <= CYCLES) return Number(text);
+  throw new UsageError(
+    `--watch-counter ${text}: no counter`,
+    arm64
+      ? 'a counter is 0 to 30, or 31 or cycles for the cycle counter'
+      : 'a counter is 0 to 31, fixed0 to fixed3, or cycles for fixed1',
+  );
 }

@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { type Log, type Slice, sliceLog, sliceSource, UsageError } from '../../index.ts';
-import { addRecordingOptions, type RecordingOptions, repeatable } from '../options.ts';
+import { addRecordingOptions, namedIn, type RecordingOptions, repeatable } from '../options.ts';
 import { isRangeArgument, resolveRanges } from '../ranges.ts';
 import { plural } from '../render/text.ts';
 import { withLog } from '../resolve-log.ts';
 import type { Shell } from '../shell.ts';
 import { version } from '../version.ts';
-import { writeJsonLinesFile } from '../write-file.ts';
+import { refuseLosingInput, STDOUT, writeJsonLinesFile } from '../write-file.ts';
 
 interface SliceOptions extends RecordingOptions {
   readonly output?: string;
@@ -27,7 +27,7 @@ export function addSlice(program: Command, shell: Shell): void {
     .argument('[LOG | RECORDING | RANGE...]', 'a log or recordings; @A-@B or @A+N, the part');
   command
     .addOption(repeatable('--time <A,B>', 'the part from time A to time B'))
-    .option('-o, --output <FILE>', 'file to write')
+    .option('-o, --output <FILE>', 'file to write; - is standard output')
     .option('-f, --force', 'replace the file')
     .option('--rules <NAME>', 'rule set, instead of the one of the recording (vpmu models)')
     .addHelpText(
@@ -46,15 +46,22 @@ Examples:
         throw new UsageError('no part given', '--time A,B, or @A-@B after the log');
       }
       if (output === undefined) throw new UsageError('no file to write', 'name it with -o FILE');
-      if (existsSync(output) && options.force !== true) {
+      if (output !== STDOUT && existsSync(output) && options.force !== true) {
         throw new UsageError(`${output} exists`, '-f replaces it');
       }
-      return withLog(inputs, options, shell, (log) => {
-        const choices = rules === undefined ? {} : { rules };
-        const slice = sliceLog(log, resolveRanges(ranges, log), { tool: version(), choices });
-        writeJsonLinesFile(output, sliceSource(log, slice));
-        if (options.quiet !== true) report(shell, output, slice, log);
-      });
+      refuseLosingInput(output, namedIn(inputs, options));
+      return withLog(
+        inputs,
+        options,
+        shell,
+        (log) => {
+          const choices = rules === undefined ? {} : { rules };
+          const slice = sliceLog(log, resolveRanges(ranges, log), { tool: version(), choices });
+          writeJsonLinesFile(output, sliceSource(log, slice), shell);
+          if (options.quiet !== true && output !== STDOUT) report(shell, output, slice, log);
+        },
+        { replays: true },
+      );
     });
   addRecordingOptions(command);
 }

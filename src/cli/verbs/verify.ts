@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { EXIT, openLog } from '../../index.ts';
+import { EXIT, InputError, type Log, openLog } from '../../index.ts';
 import type { BadPlace } from '../../log/types.ts';
 import { jsonOption } from '../options.ts';
 import { printJson } from '../render/json.ts';
@@ -19,7 +19,7 @@ export function addVerify(program: Command, shell: Shell): void {
     .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  vpmu verify guest.vpmu')
     .action((path: string, options: { readonly json?: boolean }) => {
-      const log = openLog(path);
+      const log = openDamaged(path);
       try {
         const report = log.verify();
         if (!report.ok) shell.exitCode = EXIT.input;
@@ -39,6 +39,19 @@ export function addVerify(program: Command, shell: Shell): void {
         log.close();
       }
     });
+}
+
+/** Opens a log; where that fails, the advice is not to run this very command. */
+function openDamaged(path: string): Log {
+  try {
+    return openLog(path);
+  } catch (error) {
+    if (!(error instanceof InputError) || error.hint?.includes('vpmu verify') !== true) throw error;
+    throw new InputError(
+      error.message,
+      'nothing of it can be read: import the recordings again into a new log',
+    );
+  }
 }
 
 function badPlaceJson(bad: BadPlace | undefined) {

@@ -34,25 +34,31 @@ Examples:
   vpmu what-if guest.vpmu --rules arm64-kvm-6.12,arm64-kvm-6.1 --at 21.965 --json`,
     )
     .action((args: string[], options: WhatIfOptions) =>
-      withLog(args, options, shell, (log) => {
-        if (options.rules === undefined) {
-          throw new UsageError(
-            '--rules is missing: which rule sets are to be compared?',
-            'name two or more, as --rules arm64-kvm-6.1,arm64-kvm-6.12; vpmu models lists them',
+      withLog(
+        args,
+        options,
+        shell,
+        (log) => {
+          if (options.rules === undefined) {
+            throw new UsageError(
+              '--rules is missing: which rule sets are to be compared?',
+              'name two or more, as --rules arm64-kvm-6.1,arm64-kvm-6.12; vpmu models lists them',
+            );
+          }
+          const result = whatIf(
+            log,
+            options.rules,
+            resolveInstant(options.at ?? 'end', log),
+            eventProgress(shell, 'playing', log.eventCount),
           );
-        }
-        const result = whatIf(
-          log,
-          options.rules,
-          resolveInstant(options.at ?? 'end', log),
-          eventProgress(shell, 'playing', log.eventCount),
-        );
-        shell.progress(undefined);
-        if (result.parts) shell.exitCode = EXIT.differs;
-        else if (result.accesses === 0) shell.exitCode = EXIT.inconclusive;
-        if (options.json) printJson(shell, whatIfJson(result));
-        else printWhatIf(shell, result);
-      }),
+          shell.progress(undefined);
+          if (result.parts) shell.exitCode = EXIT.differs;
+          else if (result.accesses === 0) shell.exitCode = EXIT.inconclusive;
+          if (options.json) printJson(shell, whatIfJson(result));
+          else printWhatIf(shell, result);
+        },
+        { replays: true },
+      ),
     );
   addRecordingOptions(command);
 }

@@ -61,7 +61,7 @@ describe('vpmu slice', () => {
       [[log, '-o', out], 'no part given'],
       [[log, '@1-@20'], 'no file to write'],
       [[log, '@1-@20', '-o', slice], 'exists'],
-      [[log, '@900000-@900001', '-o', out], 'the range holds no event'],
+      [[log, '@900000-@900001', '-o', out], 'the log has nothing there'],
       [[log, '--time', '22,21', '-o', out], 'ends before'],
       [['@1-@20', '-o', out], 'no log and no recording given'],
     ];
