@@ -1,5 +1,5 @@
 /**
- * `npm run demo`: a shipped recording through import, info, replay, check and diff, each as a user would type it.
+ * `npm run demo`: a shipped recording through import, info, replay, check, diff and diagnose, each as a user would type it.
  * Exit code 0 when every command did its work, whatever it found.
  */
 import { spawnSync } from 'node:child_process';
@@ -42,6 +42,10 @@ const STEPS: readonly Step[] = [
   {
     why: 'What did the guest count, and what did the host count over the same spans?',
     args: ['diff', LOG],
+  },
+  {
+    why: 'And why did it count nothing in some of them?',
+    args: ['diagnose', LOG],
   },
 ];
 

@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import { UsageError, VpmuError } from '../domain/errors.ts';
-import { parseTime } from '../domain/time-spec.ts';
+import { halfStep, parseTime } from '../domain/time-spec.ts';
 import { grouped } from '../domain/u64.ts';
 import { importIntoLog } from '../import/import-into-log.ts';
 import { readMapFile } from '../import/map-file.ts';
@@ -40,7 +40,9 @@ export async function importInto(
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
   const inputs = recordings.map((recording) => ({
     ...recording,
-    ...(statStart === undefined ? {} : { statStart }),
+    ...(statStart === undefined
+      ? {}
+      : { statStart, statStartWithin: Number(halfStep(options.statStart!)) }),
   }));
   const given: ImportOptions = {
     ...(map === undefined ? {} : { map }),

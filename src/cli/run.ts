@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { EXIT, InputError, UsageError, VpmuError } from '../domain/errors.ts';
+import { wrapText } from './render/table.ts';
 import { nearest, printable } from './render/text.ts';
 import type { Shell } from './shell.ts';
 import { type AddVerb, VERBS, type Verb } from './verbs/index.ts';
@@ -62,7 +63,7 @@ export function createProgram(shell: Shell, verbs: readonly AddVerb[]): Command 
     .allowExcessArguments(true)
     .configureHelp({ subcommandTerm: (command) => command.name() })
     .usage('VERB [LOG | RECORDINGS…] [OPTIONS]')
-    .addHelpText('after', EXAMPLES);
+    .addHelpText('after', () => epilog(helpWidth(shell)));
   // Without this an unknown verb would be an argument too many of the program itself.
   program.arguments('[verb]').action((verb: string | undefined) => {
     if (verb !== undefined) throw unknownVerb(verb, program);
@@ -91,16 +92,20 @@ export function createProgram(shell: Shell, verbs: readonly AddVerb[]): Command 
   return program;
 }
 
-const EXAMPLES = `
-Every verb takes a log (*.vpmu), or recordings, which are first imported into a cache beside them.
-A time is 616.793612498 (seconds), 1500ms, +20us from the start, 50%, start, end or @SEQ.
+const NOTES = [
+  'Every verb takes a log (*.vpmu), or recordings, which are first imported into a cache beside them. A time is 616.793612498 (seconds), 1500ms, +20us from the start, 50%, start, end or @SEQ.',
+  'Exit codes: 0 done, nothing differs · 1 differences found · 2 wrong usage · 3 unreadable or damaged input · 4 inconclusive',
+];
+const EXAMPLES = `Try it on a recording that comes with vpmu (its guest counted nothing twice):
+  vpmu info     traces/S3-lean/trace-raw.txt.zst
+  vpmu replay   traces/S3-lean/trace-raw.txt.zst --at 21.965
+  vpmu check    traces/S3-lean/trace-raw.txt.zst
+  vpmu diagnose traces/S3-lean/trace-raw.txt.zst`;
 
-Exit codes: 0 done, nothing differs · 1 differences found · 2 wrong usage · 3 unreadable or damaged input · 4 inconclusive
-
-Try it on a recording that comes with vpmu (rounds 3 and 4 of its guest's perf stat read 0):
-  vpmu info   traces/S3-lean/trace-raw.txt.zst
-  vpmu replay traces/S3-lean/trace-raw.txt.zst --at 21.965
-  vpmu check  traces/S3-lean/trace-raw.txt.zst`;
+function epilog(width: number): string {
+  const notes = NOTES.map((note) => wrapText(note, width).join('\n'));
+  return ['', ...notes, EXAMPLES].join('\n\n').slice(1);
+}
 
 const MAX_HELP_WIDTH = 110;
 

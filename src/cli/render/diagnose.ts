@@ -1,5 +1,12 @@
 import { grouped } from '../../domain/u64.ts';
-import { CAUSES, type CauseCode, type Diagnosis, formatTime, type VcpuFact } from '../../index.ts';
+import {
+  CAUSES,
+  type CauseCode,
+  type Diagnosis,
+  formatTime,
+  type GuestWindow,
+  type VcpuFact,
+} from '../../index.ts';
 import type { Shell } from '../shell.ts';
 import {
   type DiagnosisView,
@@ -93,7 +100,7 @@ function printRest(shell: Shell, diagnosis: Diagnosis, groups: readonly WindowGr
   if (shown > groups.length) {
     lines.push('Windows of a counter with the same causes are one entry; -v shows each.');
   }
-  lines.push(...timeLines(diagnosis, groups));
+  lines.push(...timeLines(diagnosis, groups, room(shell)));
   if (hidden > 0) lines.push(`${plural(hidden, 'window')} without a finding not shown (-v).`);
   if (diagnosis.droppedWindows > 0) {
     lines.push(
@@ -104,17 +111,37 @@ function printRest(shell: Shell, diagnosis: Diagnosis, groups: readonly WindowGr
   for (const line of lines) shell.print(line);
 }
 
-/** Causes that say where time went, of the windows that are not shown: clocks ran on, counts are not touched. */
-function timeLines({ windows }: Diagnosis, groups: readonly WindowGroup[]): string[] {
+/**
+ * Causes that say where time went, of the windows that are not shown: clocks ran on, counts are not touched. What one says
+ * of the longest of its windows stands for all.
+ */
+function timeLines(
+  { windows }: Diagnosis,
+  groups: readonly WindowGroup[],
+  width: number,
+): string[] {
   const shown = new Set(groups.flatMap((group) => group.windows));
-  const hidden = windows.filter((of) => !shown.has(of));
-  const counts = new Map<CauseCode, number>();
-  for (const { code, amount } of hidden.flatMap(({ ledger }) => ledger.findings)) {
-    if (amount === null && TIME_CAUSES.has(code)) counts.set(code, (counts.get(code) ?? 0) + 1);
+  const told = new Map<CauseCode, { count: number; longest: GuestWindow; text: string }>();
+  for (const of of windows) {
+    if (shown.has(of)) continue;
+    const { window } = of;
+    for (const { code, amount, text } of of.ledger.findings) {
+      if (amount !== null || !TIME_CAUSES.has(code)) continue;
+      const before = told.get(code);
+      const longer = before === undefined || lengthOf(window) > lengthOf(before.longest);
+      const count = (before?.count ?? 0) + 1;
+      told.set(code, longer ? { count, longest: window, text } : { ...before, count });
+    }
   }
-  if (counts.size === 0) return [];
-  const parts = [...counts].map(([code, n]) => `${code} in ${plural(n, 'window')}`);
-  return [`Time, not counts: ${parts.join(', ')} (-v).`];
+  return [...told].flatMap(([code, { count, longest, text }]) => {
+    const at = `@${longest.fromSeq}-@${longest.toSeq}`;
+    const where = count === 1 ? `in ${at}` : `in ${plural(count, 'window')}; in the longest, ${at}`;
+    return wrapped(`Time, not counts: ${code} ${where}: ${text}`, width, 0, INDENT);
+  });
+}
+
+function lengthOf({ fromTime, toTime }: GuestWindow): bigint {
+  return toTime - fromTime;
 }
 
 function room(shell: Shell): number {
