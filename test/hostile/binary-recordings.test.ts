@@ -48,6 +48,11 @@ function importerOf(bytes: Uint8Array): FileImporter | undefined {
  * in so many may lose records without a word; none may crash, hang or take memory.
  */
 const ONE_IN = 100;
+const FINISHED_ROUND = Buffer.from([68, 0, 0, 0, 0, 0, 8, 0]);
+
+function endsRound(bytes: Uint8Array): boolean {
+  return bytes.length > 8 && Buffer.from(bytes.subarray(-8)).equals(FINISHED_ROUND);
+}
 
 interface Tally {
   imported: number;
@@ -105,6 +110,8 @@ describe.each(RECORDINGS)('%s', (name, share) => {
     const tally = newTally();
     const step = Math.ceil((ALL ? 1 : recording.length / 150) / share);
     for (let length = recording.length - 1; length > 0; length -= step) {
+      // A piped recording says nowhere how long it is: cut behind a FINISHED_ROUND, it is a whole one.
+      if (endsRound(recording.subarray(0, length))) continue;
       watchdog.begin(-length);
       judge(`cut at ${length}`, recording.subarray(0, length), whole, tally, whole.records);
     }

@@ -1,4 +1,5 @@
 import type { PerfAttr } from './attr.ts';
+import { ANY_TRAILER, type Trailers } from './record-sizes.ts';
 
 /** Attrs and ids kept; perf itself runs out of file descriptors long before. */
 const MAX_ATTRS = 65536;
@@ -17,6 +18,8 @@ export class Attrs {
   /** Where all samples have their id and time, −1 if they differ or have none. */
   commonId = -1;
   commonTime = -1;
+  /** How long the trailers of records other than samples are. */
+  trailers: Trailers = ANY_TRAILER;
   /** By ids below SMALL_IDS, without a gap. */
   private readonly bySmallId: (PerfAttr | undefined)[] = [];
   private readonly byId = new Map<number, PerfAttr>();
@@ -27,12 +30,16 @@ export class Attrs {
     if (this.list.length >= MAX_ATTRS) return false;
     const { list } = this;
     list.push(attr);
+    const trailer = attr.trailer?.size ?? 0;
     if (list.length === 1) {
+      this.trailers = { least: trailer, most: trailer };
       this.commonId = attr.sample.id;
       this.commonTime = attr.sample.time;
     } else {
       if (this.commonId !== attr.sample.id) this.commonId = -1;
       if (this.commonTime !== attr.sample.time) this.commonTime = -1;
+      const { least, most } = this.trailers;
+      this.trailers = { least: Math.min(least, trailer), most: Math.max(most, trailer) };
     }
     this.lastId = -1;
     return true;

@@ -9,6 +9,7 @@ import { Counts } from './counts.ts';
 import { Description } from './description.ts';
 import { type FileHeader, readFileHeader } from './file-header.ts';
 import { RECORD_HEADER, RecordType } from './format.ts';
+import { isWrongSize } from './record-sizes.ts';
 import { RecordTaker } from './record-taker.ts';
 import { StatRecords } from './stat-records.ts';
 import { TimeQueue } from './time-queue.ts';
@@ -58,6 +59,8 @@ export class PerfDataReader implements RecordingFileReader {
   /** Records looked at, whatever they are. */
   private records = 0;
   private damage: Damage | undefined;
+  /** The last record looked at is one of the kernel's, with a time: it belongs to a round. */
+  private endsInRound = false;
   private state: 'look' | 'take' | 'last' | 'over' = 'look';
   private limitLow = 0;
   private limitHigh = 0;
@@ -167,6 +170,7 @@ export class PerfDataReader implements RecordingFileReader {
       this.records++;
       p += size;
     }
+    if (p > start) this.endsInRound = true;
     stretch.at += p - start;
   }
 
@@ -182,6 +186,10 @@ export class PerfDataReader implements RecordingFileReader {
       } else if (header.missing > 0) {
         const text = `the recording is cut off: ${header.missing} bytes of its records are missing`;
         book.add('error', 'damaged-at', text, outer.end);
+      } else if (header.pipe && this.endsInRound) {
+        // A pipe says nowhere how much there is; but perf ends all that it writes at once with a FINISHED_ROUND.
+        const text = 'the piped recording ends in the middle of a round: what followed is missing';
+        book.add('warning', 'unfinished-recording', text, outer.end);
       }
     }
     this.store.expect(this.queue.stretches);
@@ -246,7 +254,15 @@ export class PerfDataReader implements RecordingFileReader {
     if (size > left) return 0;
     p = store.find(address, size);
     if (p < 0) return 0;
+    if (
+      type !== RecordType.sample &&
+      isWrongSize(type, store.bytes, p, size, this.attrs.trailers)
+    ) {
+      const what = `a record of type ${type} and ${size} bytes, which none of that type has`;
+      return this.damaged(what, address);
+    }
     this.records++;
+    this.endsInRound = false;
     if (type === 0 || type > LAST_TOOL || (type > LAST_KERNEL && type < RecordType.firstOfTool)) {
       const text = 'records of unknown types, passed over';
       this.book.add('warning', 'unknown-record', text, this.place(address));
@@ -274,6 +290,7 @@ export class PerfDataReader implements RecordingFileReader {
       const high = view.getInt32(p + at + 4, true);
       const none = (low | high) === 0 || (low === ALL && high === ALL);
       if (!none) {
+        this.endsInRound = true;
         if (isLater(high, low, this.maxHigh, this.maxLow)) {
           this.maxHigh = high;
           this.maxLow = low;

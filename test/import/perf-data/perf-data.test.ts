@@ -247,9 +247,21 @@ describe('perf.data', () => {
       record(71, new Writer().u64(40, 0, 0).u32(0, 0, 0, 0).take()),
       new Uint8Array(40).fill(255),
     );
-    const others = [1, 4, 10, 11, 12, 14, 15, 16, 17, 18, 19, 20, 21, 67, 70, 72, 74, 79, 82].map(
-      (type) => record(type, joined(new Uint8Array(40).fill(0xee), trailer(12))),
-    );
+    // Type and bytes of each before its trailer, as the UAPI lays them out; perf's own have no trailer.
+    const lengths = { 4: 24, 8: 24, 11: 24, 12: 8, 14: 0, 15: 8, 16: 48, 17: 24, 18: 16, 19: 24 };
+    const kernels = Object.entries({ ...lengths, 20: 32, 21: 8, 22: 40 });
+    const others = [
+      ...kernels.map(([type, length]) =>
+        record(Number(type), joined(new Uint8Array(length).fill(0xee), trailer(12))),
+      ),
+      ...[1, 10].map((type) => {
+        const fixed = new Uint8Array(type === 1 ? 32 : 64).fill(0xee);
+        return record(type, joined(fixed, new Writer().text('/bin/a', 8).take(), trailer(12)));
+      }),
+      ...[67, 70, 72, 74].map((type) => record(type, new Uint8Array(40).fill(0xee))),
+      record(79, new Uint8Array(48)),
+      record(82, new Uint8Array(0)),
+    ];
     const { events, report } = await importText(fileOf([tick(10), ...others, aux, tick(20)]));
     expect(events.map(({ time }) => Number(time))).toEqual([10, 20]);
     expect(codes(report)).toEqual(['auxtrace', 'unmapped-event']);
@@ -415,11 +427,71 @@ describe('damaged perf.data', () => {
     );
   });
 
+  it('ends at a record whose size is not one of its type, with its place', async () => {
+    // A size in between makes records vanish that are whole: each of these covers the samples behind it.
+    const body = (length: number, time = 2) => joined(new Uint8Array(length), trailer(time));
+    const map = new Writer().u32(10, 11).u64(0, 0, 0).text('/usr/bin/vmm', 16).take();
+    const whole: [number, Uint8Array][] = [
+      [1, joined(map, trailer(2))],
+      [2, body(16)],
+      [3, comm(11, 'CPU 0/KVM', 2).subarray(8)],
+      [4, body(24)],
+      [5, body(24)],
+      [7, body(24)],
+      [10, joined(new Uint8Array(32), map.subarray(0, 32), map.subarray(32), trailer(2))],
+      [11, body(24)],
+      [13, body(8)],
+      [14, body(0)],
+      [15, body(8)],
+      [16, body(16)],
+      [18, body(16)],
+      [68, new Uint8Array(0)],
+      [69, new Writer().u64(1).u64(6, 0, 0, 0).take()],
+      [82, new Uint8Array(0)],
+    ];
+    for (const [type, bytes] of whole) {
+      const good = record(type, bytes);
+      const rest = [tick(3), tick(4), tick(5), tick(6), tick(7), tick(8)];
+      const sound = await importText(fileOf([tick(1), good, ...rest]));
+      expect([type, codes(sound.report).includes('damaged-at')]).toEqual([type, false]);
+      const bad = good.slice();
+      // As long as the record and the six behind it.
+      new DataView(bad.buffer).setUint16(6, good.length + joined(...rest).length, true);
+      const file = fileOf([tick(1), bad, ...rest, tick(9)]);
+      const at = Buffer.from(file).indexOf(Buffer.from(bad));
+      const { report } = await importText(file);
+      expect(report.notices.find(({ code }) => code === 'damaged-at')).toMatchObject({
+        severity: 'error',
+        text: expect.stringContaining(`damaged at byte ${at}: a record of type ${type} and`),
+        firstAt: at,
+      });
+    }
+  });
+
   it('is read to its end when perf record did not finish', async () => {
     const whole = fileOf([tick(1), tick(2)], { dataSize: 0 });
     const { events, report } = await importText(whole.subarray(0, whole.length - 3000));
     expect(events.length).toBeGreaterThan(0);
     expect(codes(report)).toContain('unfinished-recording');
+  });
+
+  it('says that a pipe ended between two records of a round', async () => {
+    const whole = perfPipe(spec([tick(1), tick(2), ROUND, tick(3), ROUND]));
+    expect(codes((await importText(whole)).report)).not.toContain('unfinished-recording');
+    for (const [missing, events] of [
+      [ROUND.length, 3],
+      [2 * ROUND.length + tick(3).length, 2],
+    ] as const) {
+      const cut = await importText(whole.subarray(0, whole.length - missing));
+      expect(cut.events).toHaveLength(events);
+      expect(cut.report.notices).toContainEqual({
+        severity: 'warning',
+        code: 'unfinished-recording',
+        text: 'the piped recording ends in the middle of a round: what followed is missing',
+        count: 1,
+        firstAt: whole.length - missing,
+      });
+    }
   });
 
   it('is read up to where it is cut off', async () => {
