@@ -94,6 +94,38 @@ function eventType(flags: number): 'hardware' | 'hw-cache' | undefined {
   return (flags & AttrBit.hwCache) !== 0 ? 'hw-cache' : undefined;
 }
 
+/** The value of a counter alone: visible value in [low, low + span] modulo 2^width; span U64_MAX: unknown. */
+export type ValueView = Pick<CounterView, 'low' | 'span' | 'width'>;
+
+export function valueView(i: number, bank: CounterBank): ValueView {
+  bank.visible(i);
+  return { low: bank.low, span: bank.span, width: bank.width(i) };
+}
+
+/** What a counter is programmed for and the gates before it, without its value. */
+export type GateView = Pick<
+  CounterView,
+  'counter' | 'width' | 'event' | 'pmcrE' | 'cntEnable' | 'hasEvent'
+>;
+
+export function gateView(
+  i: number,
+  state: Pmuv3State,
+  bank: CounterBank,
+  registers: RegisterFile,
+): GateView {
+  const event = bank.eventNumber(i);
+  const backing = state.backing[i]!;
+  return {
+    counter: i,
+    width: bank.width(i),
+    event: event < 0 ? undefined : event,
+    pmcrE: known(registers.bit(Slot.pmcr, Pmcr.E)),
+    cntEnable: known(registers.bit(Slot.cnten, 1 << i)),
+    hasEvent: backing === Backing.maybe ? undefined : backing === Backing.live,
+  };
+}
+
 /** Builds the view of counter i without changing anything. */
 export function counterView(
   i: number,

@@ -13,7 +13,16 @@ import { type AccessResult, clearAccessResult, type Pmuv3Config } from './pmuv3-
 import { Pmuv3Core, SELECTOR } from './pmuv3-core.ts';
 import { dispatch, indexOf, PART_MASK, Part, registerOf } from './pmuv3-dispatch.ts';
 import { LEVEL_UNKNOWN, Misc, Slot } from './pmuv3-state.ts';
-import { type CounterView, counterView, type RegisterView, registerViews } from './pmuv3-view.ts';
+import {
+  type CounterView,
+  counterView,
+  type GateView,
+  gateView,
+  type RegisterView,
+  registerViews,
+  type ValueView,
+  valueView,
+} from './pmuv3-view.ts';
 import { UncertaintyReason } from './uncertainty.ts';
 import { resetVcpu } from './vcpu-reset.ts';
 
@@ -372,6 +381,15 @@ export class Pmuv3 {
   /** One counter for display; changes nothing. */
   counterView(counter: number): CounterView {
     return counterView(counter, this.#core.state, this.#core.bank, this.#core.registers);
+  }
+
+  /** The parts of `counterView` that are asked for often: the value alone, and what keeps it from counting. */
+  valueView(counter: number): ValueView {
+    return valueView(counter, this.#core.bank);
+  }
+
+  gateView(counter: number): GateView {
+    return gateView(counter, this.#core.state, this.#core.bank, this.#core.registers);
   }
 
   /** The plain registers for display; changes nothing. */

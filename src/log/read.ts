@@ -109,6 +109,24 @@ function timesOf({ segments, reader }: LogState, i: number, chunk: EventChunk): 
   return times;
 }
 
+/** Member by member: objects made by spreading get a shape each, and then every access to a column is a lookup. */
 function withCursor(chunk: EventChunk, cursor: readonly number[]): LogChunk {
-  return { ...chunk, cursor: cursor.slice() };
+  return {
+    length: chunk.length,
+    seq: chunk.seq,
+    time: chunk.time,
+    kind: chunk.kind,
+    flags: chunk.flags,
+    source: chunk.source,
+    pcpu: chunk.pcpu,
+    vcpu: chunk.vcpu,
+    tid: chunk.tid,
+    counter: chunk.counter,
+    code: chunk.code,
+    object: chunk.object,
+    value: chunk.value,
+    aux0: chunk.aux0,
+    aux1: chunk.aux1,
+    cursor: cursor.slice(),
+  };
 }

@@ -11,7 +11,7 @@ import { restoreVcpu, snapshotVcpu } from './vcpu-snapshot.ts';
 /** What the replay needs of an emulated PMU of either architecture. */
 export interface ReplayedPmu {
   seq: number;
-  counterView(counter: number): CounterValue;
+  valueView(counter: number): CounterValue;
   snapshot(): Uint8Array;
   restore(bytes: Uint8Array): unknown;
 }
@@ -63,7 +63,7 @@ export abstract class ReplayedVcpu<Pmu extends ReplayedPmu, Perf extends Recorde
   abstract fields(visitor: FieldVisitor): void;
 
   counterValue(counter: number): CounterValue {
-    return this.pmu.counterView(counter);
+    return this.pmu.valueView(counter);
   }
 
   at(seq: number, now: number): void {

@@ -77,11 +77,12 @@ export function reasonOf(reason: number, since: number): { reason: string; since
   return { reason: UNCERTAINTY_REASONS[reason]?.code ?? 'unknown', since: Math.max(0, since) };
 }
 
-/** Why perf does not count for counter `i` although KVM wants it to. */
-export function placementGates(perf: RecordedPerf, i: number): string[] {
+/** Adds to `gates` why perf does not count for counter `i` although KVM wants it to. */
+export function placementGates(perf: RecordedPerf, i: number, gates: string[]): string[] {
   const failed = perf.placementFailed[i]!;
-  if (failed !== 0) return [`event not placed since @${failed}`];
-  return perf.state[i] === PerfEventState.error ? ['event in ERROR'] : [];
+  if (failed !== 0) gates.push(`event not placed since @${failed}`);
+  else if (perf.state[i] === PerfEventState.error) gates.push('event in ERROR');
+  return gates;
 }
 
 const STATE_WORDS: Readonly<Record<number, BackingState['state']>> = {

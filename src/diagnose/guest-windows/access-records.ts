@@ -1,7 +1,9 @@
 import { EventFlag, RegisterSpace, registerSpace } from '../../domain/event-kind.ts';
 import { registerEffect, writeEffect } from './counter-writes.ts';
 import type { Cursor } from './cursor.ts';
+import { happened } from './guest-window.ts';
 import type { Observation } from './observed.ts';
+import type { OpenWindow } from './open-window.ts';
 import type { VcpuWindows } from './vcpu-windows.ts';
 
 const EARLY = EventFlag.entry | EventFlag.trap;
@@ -24,17 +26,17 @@ export function guestWrite(
   vcpu.changed((flags & EventFlag.noValue) === 0 ? effect.reaches : 'all');
   const { keeper, open } = vcpu;
   if ((flags & EventFlag.failed) !== 0) {
-    seen.saw('refused', seq);
+    happened(seen.of.refused, seq);
     if (effect.control) vcpu.everywhere('controlRefused');
     cursor.before();
     vcpu.settle();
     keeper.wrote(chunk, i, true, open);
     return;
   }
-  seen.saw('taken', seq);
+  happened(seen.of.taken, seq);
   vcpu.stale = deferred;
   if (effect.control) {
-    seen.saw('controlWrite', seq);
+    happened(seen.of.controlWrite, seq);
     vcpu.everywhere('controlWrite');
   }
   const { value } = effect;
@@ -62,9 +64,9 @@ export function guestRead(vcpu: VcpuWindows, cursor: Cursor, seen: Observation):
   if ((flags & EARLY) === 0) {
     // A read of a register shows bits nobody knew; one of a counter shows no gate.
     if (effect.value === -1) vcpu.changed(effect.control ? 'all' : 0);
-    seen.saw((flags & EventFlag.failed) !== 0 ? 'refused' : 'taken', seq);
+    happened((flags & EventFlag.failed) !== 0 ? seen.of.refused : seen.of.taken, seq);
   }
-  const { keeper, open, replay } = vcpu;
+  const { keeper, open } = vcpu;
   if (
     space === RegisterSpace.rdpmc &&
     (flags & (EARLY | EventFlag.noValue)) === EventFlag.noValue
@@ -78,13 +80,19 @@ export function guestRead(vcpu: VcpuWindows, cursor: Cursor, seen: Observation):
     keeper.accesses.read(chunk, i, keeper.restores.vmWasReset, open);
     return;
   }
-  for (const window of open.all) {
-    if (value !== 'selected' && value !== window.counter) continue;
-    const now = replay.counterValue(window.counter);
-    if (now.span !== 0n || now.low !== BigInt.asUintN(now.width, chunk.value[i]!)) continue;
-    vcpu.settle();
-    window.readBy(now, vcpu.totals.sums, seq);
+  if (value === 'selected') for (const window of open.all) counterRead(vcpu, window, cursor);
+  else {
+    const window = open.of(value);
+    if (window !== undefined) counterRead(vcpu, window, cursor);
   }
+}
+
+/** The present event may be a read of this window's counter: it is if the counter has the value that was read. */
+function counterRead(vcpu: VcpuWindows, window: OpenWindow, { chunk, i, seq }: Cursor): void {
+  const now = vcpu.replay.counterValue(window.counter);
+  if (now.span !== 0n || now.low !== BigInt.asUintN(now.width, chunk.value[i]!)) return;
+  vcpu.settle();
+  window.readBy(now, vcpu.totals.sums, seq);
 }
 
 /** A register the VMM writes is this counter's, or not one counter's alone. */

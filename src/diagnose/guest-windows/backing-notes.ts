@@ -1,6 +1,7 @@
 import { decodeMsr, Msr, msrIndex, msrKind } from '../../arch/x86-msrs.ts';
 import type { EventChunk } from '../../domain/event-chunk.ts';
 import type { PerfEventAttr } from '../../domain/log-facts.ts';
+import { Backing } from '../../replay/recorded-perf.ts';
 import type { VcpuReplay } from '../../replay/vcpu-replay.ts';
 import { happened } from './guest-window.ts';
 import type { Moment, Notes, NoteWindow, NoteWindows } from './note-window.ts';
@@ -8,6 +9,11 @@ import type { BackingRecord, Selected } from './window-records.ts';
 
 /** Enable bit of a selector. */
 const SELECTOR_EN = 1 << 22;
+
+/** Address of the event behind a counter as far as records tell, 0n none. */
+export function pointerBehind({ perf }: VcpuReplay, counter: number): bigint {
+  return perf.life[counter] === Backing.none ? 0n : perf.pointer[counter]!;
+}
 
 /** What host perf was asked for behind the counters, and which hardware counters the host programmed. */
 export class BackingNotes {
@@ -51,9 +57,8 @@ export class BackingNotes {
 
   /** The host wrote an MSR; `low` is the low half of the value. */
   hostWrote(code: number, low: number): void {
-    const decoded = decodeMsr(code);
-    if (msrKind(decoded) !== Msr.selector || (low & SELECTOR_EN) === 0) return;
-    const key = msrIndex(decoded) * 2 ** 16 + (low & 0xffff);
+    if (!isProgramming(code, low)) return;
+    const key = msrIndex(decodeMsr(code)) * 2 ** 16 + (low & 0xffff);
     // The last write goes last.
     this.programmed.delete(key);
     this.programmed.set(key, this.moment.seq);
@@ -79,7 +84,7 @@ export class BackingNotes {
     const programmed = [...selectors].filter(([, { since }]) => since === exitSeq);
     for (const window of open.all) {
       const { counter } = window;
-      const pointer = this.replay.counterState(counter).backing?.pointer ?? 0n;
+      const pointer = pointerBehind(this.replay, counter);
       const record = this.creations.get(pointer);
       if (record === undefined || !this.unplaced.includes(record)) continue;
       this.tie(counter, record, window);
@@ -108,6 +113,11 @@ export class BackingNotes {
     notes.period = this.periods.get(pointer) ?? null;
     notes.hardwareIndex = this.hardware.get(counter) ?? null;
   }
+}
+
+/** A write of `low` (the low half of a value) to this MSR enables a selector. */
+export function isProgramming(code: number, low: number): boolean {
+  return (low & SELECTOR_EN) !== 0 && msrKind(decodeMsr(code)) === Msr.selector;
 }
 
 function alike(a: BackingRecord, b: BackingRecord): boolean {

@@ -5,8 +5,9 @@ import type { VcpuFact } from '../../domain/log-facts.ts';
 import type { Observation as Outcome } from '../../replay/observation.ts';
 import type { Replayer } from '../../replay/replayer.ts';
 import { guestRead, guestWrite, vmmReaches } from './access-records.ts';
+import { isProgramming } from './backing-notes.ts';
 import { Cursor } from './cursor.ts';
-import type { GuestWindow } from './guest-window.ts';
+import { type GuestWindow, happened } from './guest-window.ts';
 import type { HostEvent } from './host-event.ts';
 import { HostInventory } from './host-inventory.ts';
 import { IGNORED } from './ignored-kinds.ts';
@@ -41,6 +42,11 @@ const OTHER_ROLES: Readonly<Record<string, 'enter' | 'leave'>> = {
   kvm_nested_vmrun: 'enter',
   kvm_nested_vmexit_inject: 'leave',
 };
+
+/** The host's write of an MSR puts an event on a hardware counter: most writes do not. */
+function programsCounter({ chunk, i, payloads }: Cursor): boolean {
+  return isProgramming(chunk.code[i]!, payloads[2 * i]!);
+}
 
 /** Replays a log and cuts it into guest windows on the way. Windows nobody counted in or read are not handed out. */
 export class WindowCollector {
@@ -116,7 +122,7 @@ export class WindowCollector {
         this.switched();
         return;
       case EventKind.lost:
-        this.seen.saw('lost', this.cursor.seq);
+        happened(this.seen.of.lost, this.cursor.seq);
         for (const vcpu of this.vcpus) vcpu.lost();
         return;
       case EventKind.vmMigrate:
@@ -128,6 +134,9 @@ export class WindowCollector {
       case EventKind.hostRdmsr:
         if (this.cursor.chunk.code[this.cursor.i] === MSR_SMI_COUNT) this.smiSample();
         return;
+      case EventKind.hostWrmsr:
+        if (!programsCounter(this.cursor)) return;
+        break;
       case EventKind.marker:
         this.marked();
         return;
@@ -137,7 +146,10 @@ export class WindowCollector {
     const { chunk, i, seq } = this.cursor;
     if (kind === EventKind.contextLoad || kind === EventKind.contextPut) {
       this.inventory.context(kind === EventKind.contextLoad);
-      this.seen.saw(kind === EventKind.contextLoad ? 'contextLoad' : 'contextPut', seq);
+      happened(
+        kind === EventKind.contextLoad ? this.seen.of.contextLoad : this.seen.of.contextPut,
+        seq,
+      );
     }
     const slot = chunk.vcpu[i]!;
     const vcpu = slot >= 0 ? this.bySlot[slot] : this.byTid.get(chunk.tid[i]!);
@@ -151,7 +163,7 @@ export class WindowCollector {
     const { chunk, i } = cursor;
     switch (kind) {
       case EventKind.guestEnter:
-        this.seen.saw('entered', cursor.seq);
+        happened(this.seen.of.entered, cursor.seq);
         vcpu.enters(chunk.pcpu[i]!);
         return;
       case EventKind.guestExit:

@@ -97,9 +97,13 @@ export function writeEffect(code: number, space: RegisterSpace, value: bigint): 
 
 /** By register space: a recording has few registers. */
 const looked: Map<number, WriteEffect>[] = [];
+let lastCode = -1;
+let lastSpace: RegisterSpace | -1 = -1;
+let lastEffect = NOTHING;
 
 /** The effect of a write that resets nothing, or what an access is about, looked up once per register. */
 export function registerEffect(code: number, space: RegisterSpace): WriteEffect {
+  if (code === lastCode && space === lastSpace) return lastEffect;
   looked[space] ??= new Map();
   const known = looked[space];
   let effect = known.get(code);
@@ -107,6 +111,9 @@ export function registerEffect(code: number, space: RegisterSpace): WriteEffect 
     effect = writeEffect(code, space, 0n);
     known.set(code, effect);
   }
+  lastCode = code;
+  lastSpace = space;
+  lastEffect = effect;
   return effect;
 }
 

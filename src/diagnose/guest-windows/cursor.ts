@@ -25,6 +25,9 @@ export class Cursor {
   private times = NO_HALVES;
   objects = NO_HALVES;
   payloads = NO_HALVES;
+  /** Of event-read: the event's time enabled and running. */
+  enabledTimes = NO_HALVES;
+  runningTimes = NO_HALVES;
 
   constructor(replayer: Replayer, epoch: bigint, observe: (observation: Observation) => void) {
     this.replayer = replayer;
@@ -44,6 +47,8 @@ export class Cursor {
     this.times = halvesOf(chunk.time);
     this.objects = halvesOf(chunk.object);
     this.payloads = halvesOf(chunk.value);
+    this.enabledTimes = halvesOf(chunk.aux0);
+    this.runningTimes = halvesOf(chunk.aux1);
     this.applied = 0;
   }
 

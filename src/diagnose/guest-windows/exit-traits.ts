@@ -41,13 +41,18 @@ function found(code: number): number {
 }
 
 const known = new Map<number, number>();
+let lastCode = -1;
+let lastTraits = 0;
 
 /** The traits of an exit by its code; a recording has few codes. */
 export function exitTraits(code: number): number {
+  if (code === lastCode) return lastTraits;
   let traits = known.get(code);
   if (traits === undefined) {
     traits = found(code);
     known.set(code, traits);
   }
+  lastCode = code;
+  lastTraits = traits;
   return traits;
 }

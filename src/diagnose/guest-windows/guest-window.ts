@@ -137,6 +137,21 @@ export interface Span {
   readonly toTime: bigint;
 }
 
+/** What is not sharp about a count of `perf stat` that was placed on the clock of the trace. */
+export interface PlacedStat {
+  /** How far off its times can be, ns. */
+  readonly withinNs: number;
+  /** The rows that were added up: consecutive intervals. */
+  readonly intervals: number;
+  /** Time the event can have counted within the error of the span's ends, and in the span outside of the window, ns. */
+  readonly edgeNs: number;
+  readonly outsideNs: number;
+  /** What both make of guest − host, at EDGE_RATE times the mean rate of the span. */
+  readonly edges: Amount;
+  /** perf stat named the vCPU's thread; else it may have counted other threads (-p, -a) too. */
+  readonly ownThread: boolean;
+}
+
 /** A host event's counts over a part of the window in which the guest's count is known too. */
 export interface HostSpan extends Span {
   readonly pointer: bigint;
@@ -162,6 +177,8 @@ export interface HostSpan extends Span {
   readonly totals: Totals | null;
   /** host − guest per exit in each part of the span between two reads with exact counts: lowest, highest, how many. */
   readonly gapPerExit: GapPerExit | null;
+  /** Of a placed count of perf stat. */
+  readonly placed?: PlacedStat;
 }
 
 /** How evenly a gap is spread over the exits. */
@@ -225,12 +242,42 @@ export interface GuestWindow {
   readonly hosts: readonly HostSpan[];
   /** Seq at which a host event that could be compared was refused a counter, 0 never. */
   readonly hostRefusedAt: number;
+  /** Why a placed count of perf stat over it is not used. */
+  readonly statUnused?: string;
 }
 
+const nothing = (): Happening => ({ count: 0, evidence: [] });
+
+/** Members written out: one shape for all, made at once. */
 export function noHappenings(): Happenings {
-  const happenings: { [name in HappeningName]?: Happening } = {};
-  for (const name of HAPPENINGS) happenings[name] = { count: 0, evidence: [] };
-  return happenings as Happenings;
+  return {
+    placementRefused: nothing(),
+    errorState: nothing(),
+    stoodStill: nothing(),
+    ran: nothing(),
+    inactiveState: nothing(),
+    placed: nothing(),
+    created: nothing(),
+    createFailed: nothing(),
+    released: nothing(),
+    enabled: nothing(),
+    overflow: nothing(),
+    interrupt: nothing(),
+    controlWrite: nothing(),
+    controlRefused: nothing(),
+    writtenWhileCounting: nothing(),
+    vmmAccess: nothing(),
+    vcpuReset: nothing(),
+    migration: nothing(),
+    lost: nothing(),
+    contextLoad: nothing(),
+    contextPut: nothing(),
+    switchedOut: nothing(),
+    switchedIn: nothing(),
+    exited: nothing(),
+    halted: nothing(),
+    nestedEntry: nothing(),
+  };
 }
 
 export function happened(happening: Happening, seq: number): void {

@@ -7,7 +7,7 @@ import type { GapPerExit } from './guest-window.ts';
 import { filterOf, type HostEventRecord } from './host-inventory.ts';
 import type { OpenWindow } from './open-window.ts';
 import type { OpenWindows } from './open-windows.ts';
-import { between, type Totals } from './vcpu-totals.ts';
+import { between, copyTotals, type Totals } from './vcpu-totals.ts';
 
 /** A count of a host event together with the guest's at the same moment. */
 interface Point {
@@ -68,7 +68,7 @@ export class HostCounts {
     if (kind !== EventKind.eventRead || (flags & (EventFlag.entry | EventFlag.noValue)) !== 0)
       return;
     const times = (flags & EventFlag.timesKnown) !== 0;
-    const now = { ...totals };
+    const now = copyTotals(totals);
     for (const window of open.all) {
       const guest = valueAmount(replay.counterValue(window.counter));
       if (guest === null) continue;

@@ -175,7 +175,7 @@ export class HostPairs {
         return;
     }
     this.guestCounted(window, cursor);
-    if (!this.closing.delete(counter)) return;
+    if (this.closing.size === 0 || !this.closing.delete(counter)) return;
     this.asked.set(counter, 'disabled');
     for (const span of window.paired.values()) endStretch(span);
   }

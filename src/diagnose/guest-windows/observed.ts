@@ -1,4 +1,4 @@
-import { type Happening, happened } from './guest-window.ts';
+import type { Happening } from './guest-window.ts';
 import type { HostEventRecord } from './host-inventory.ts';
 
 /** What is counted over the whole log, whether or not there is a window for it. */
@@ -25,15 +25,12 @@ export type Observed = {
 
 /** Collects it. */
 export class Observation {
-  private readonly happenings = Object.fromEntries(
+  /** By name; note with `happened`. */
+  readonly of = Object.fromEntries(
     OBSERVED.map((name) => [name, { count: 0, evidence: [] }]),
   ) as unknown as { readonly [name in (typeof OBSERVED)[number]]: Happening };
 
-  saw(name: (typeof OBSERVED)[number], seq: number): void {
-    happened(this.happenings[name], seq);
-  }
-
   with(hostEvents: readonly HostEventRecord[]): Observed {
-    return { ...this.happenings, hostEvents };
+    return { ...this.of, hostEvents };
   }
 }

@@ -19,8 +19,14 @@ import { NestedTime, PcpuStays, Reads, SmiSamples } from './window-notes.ts';
 import type { Opening } from './window-records.ts';
 
 /** What is closed, in words: `PMCR.E is 0 and PMCNTEN bit is 0`; where a gate closed does not matter. */
-function closedGates(state: CounterGates): string {
-  return state.gates.map((gate) => gate.replace(/ since @\d+$/, '')).join(' and ');
+function closedGates({ gates }: CounterGates): string {
+  if (gates.length === 0) return '';
+  if (gates.length === 1) return withoutSeq(gates[0]!);
+  return gates.map(withoutSeq).join(' and ');
+}
+
+function withoutSeq(gate: string): string {
+  return gate.includes(' since @') ? gate.replace(/ since @\d+$/, '') : gate;
 }
 
 /** A gate only the guest itself closes, or one that may be closed. */
@@ -34,6 +40,12 @@ function guestOpen(state: CounterGates): boolean {
 /** True if the guest's own gates are open, the VMM's filter apart. */
 function isCountable(closed: string): boolean {
   return !/ is 0| not known/.test(closed);
+}
+
+/** The present event; `time` is made when asked for. */
+interface Moment {
+  readonly seq: number;
+  readonly time: bigint;
 }
 
 /** First and last moment at which the guest wanted a counter to count. */
@@ -153,17 +165,20 @@ export class OpenWindow implements NoteWindow {
   }
 
   /** The gates are now as `state` says; `totals` are the running sums. */
-  gatesAre(state: CounterGates, totals: Totals, seq: number, time: bigint): void {
+  gatesAre(state: CounterGates, totals: Totals, at: Moment): void {
+    const { seq } = at;
     this.settle(totals, seq);
     this.gatesAt = seq;
+    if (state.counting) this.used = true;
+    const closed = closedGates(state);
+    if (closed === this.closed) return;
     const wasWanted = this.wanted;
-    this.closed = closedGates(state);
+    this.closed = closed;
     this.wanted = guestOpen(state);
     this.countable = isCountable(this.closed);
-    if (state.counting) this.used = true;
     if (this.wanted === wasWanted) return;
-    if (this.wanted) this.enabledSpan.opens(seq, time);
-    else this.enabledSpan.closes(seq, time);
+    if (this.wanted) this.enabledSpan.opens(seq, at.time);
+    else this.enabledSpan.closes(seq, at.time);
   }
 
   /** Its event was created to leave levels out; what was counted before, was counted under the filter before. */

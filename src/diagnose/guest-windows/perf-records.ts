@@ -1,4 +1,4 @@
-import { EventFlag, EventKind } from '../../domain/event-kind.ts';
+import { EventFlag, EventKind, KIND_SPECS } from '../../domain/event-kind.ts';
 import { isHostsOwn } from '../../replay/hosts-own.ts';
 import { Backing, PerfEventState } from '../../replay/recorded-perf.ts';
 import type { Cursor } from './cursor.ts';
@@ -11,25 +11,30 @@ import type { VcpuOptions, VcpuWindows } from './vcpu-windows.ts';
 /** Bit of the attr flags: the event is created disabled. */
 const DISABLED = 1n;
 
-/** Kinds that can open or close what is behind a counter. */
-const GATING: ReadonlySet<EventKind> = new Set([
+/** By kind: 1 for these. A table, for it is asked at each record. */
+function tableOf(kinds: readonly EventKind[]): Uint8Array {
+  const table = new Uint8Array(KIND_SPECS.length);
+  for (const kind of kinds) table[kind] = 1;
+  return table;
+}
+
+const GATING_KINDS: readonly EventKind[] = [
   EventKind.eventEnable,
   EventKind.eventDisable,
   EventKind.eventPause,
   EventKind.eventRelease,
   EventKind.eventRead,
   EventKind.hwAdd,
-]);
+];
+
+/** Kinds that can open or close what is behind a counter. */
+const GATING = tableOf(GATING_KINDS);
 
 /** Kinds whose records always say something of a window. */
-const SPEAKING: ReadonlySet<EventKind> = new Set([...GATING, EventKind.eventOverflow]);
+const SPEAKING = tableOf([...GATING_KINDS, EventKind.eventOverflow]);
 
 /** Kinds that can make an address a counter's event, or nobody's. */
-const OWNING: ReadonlySet<EventKind> = new Set([
-  EventKind.eventRelease,
-  EventKind.eventRead,
-  EventKind.eventOverflow,
-]);
+const OWNING = tableOf([EventKind.eventRelease, EventKind.eventRead, EventKind.eventOverflow]);
 
 /** Select and umask of a raw config; AMD's select bits 11:8 are at 35:32. */
 const EVENT_BITS = { intel: 0xffffn, amd: 0xf_0000_ffffn } as const;
@@ -85,8 +90,8 @@ export class PerfRecords {
     vcpu.totals.sums.creates++;
     vcpu.stale = vendor !== undefined;
     vcpu.changedLoosely();
-    vcpu.running.set(chunk.object[i]!, 0n);
-    this.seen.saw(failed ? 'createFailed' : 'created', seq);
+    vcpu.running.created(chunk.object[i]!);
+    happened(failed ? this.seen.of.createFailed : this.seen.of.created, seq);
     for (const window of vcpu.open.all) {
       // x86 creations name no counter: the event asked for does.
       const asked =
@@ -105,9 +110,9 @@ export class PerfRecords {
       if (kind === EventKind.eventRelease) inventory.released(chunk.object[i]!);
       inventory.seen(chunk, i, kind === EventKind.eventRead);
     }
-    if (!SPEAKING.has(kind) && this.isSilent(vcpu)) return;
+    if (SPEAKING[kind] === 0 && this.isSilent(vcpu)) return;
     // These change whose event an address is: it is asked before.
-    if (OWNING.has(kind)) cursor.before();
+    if (OWNING[kind] === 1) cursor.before();
     else cursor.after();
     const { perf } = vcpu.replay;
     const counter = perf.counterOf(cursor.objects[2 * i]!, cursor.objects[2 * i + 1]!);
@@ -121,7 +126,7 @@ export class PerfRecords {
     if (window === undefined) return;
     this.backingRecord(kind, vcpu, window);
     vcpu.pairs?.backing(cursor, kind, window);
-    if (!GATING.has(kind)) return;
+    if (GATING[kind] === 0) return;
     // On x86 perf calls are steps of a reprogramming, which opens and closes gates.
     const key = backingKey(vcpu, counter);
     const moved =
@@ -196,15 +201,15 @@ export class PerfRecords {
 
   /** The times a backing event was enabled and on hardware. */
   private timesRead(vcpu: VcpuWindows, window: OpenWindow): void {
-    const { chunk, i, seq } = this.cursor;
-    const pointer = chunk.object[i]!;
-    const running = chunk.aux1[i]!;
-    const before = vcpu.running.get(pointer);
-    if (running > (before ?? running)) happened(window.happenings.ran, seq);
+    const { chunk, i, seq, objects, enabledTimes, runningTimes } = this.cursor;
+    const ran = vcpu.running.read(window.counter, i, objects, runningTimes, chunk.object);
+    if (ran === 'ran') happened(window.happenings.ran, seq);
     vcpu.settle();
-    window.timesRead(before === running, vcpu.totals.sums, seq);
-    vcpu.running.set(pointer, running);
-    if (running > chunk.aux0[i]!) happened(window.notes.runsLonger, seq);
+    window.timesRead(ran === 'still', vcpu.totals.sums, seq);
+    const more = runningTimes[2 * i + 1]! - enabledTimes[2 * i + 1]!;
+    if (more > 0 || (more === 0 && runningTimes[2 * i]! > enabledTimes[2 * i]!)) {
+      happened(window.notes.runsLonger, seq);
+    }
   }
 
   /** The backing event of a window has no hardware counter: who else wants one? */

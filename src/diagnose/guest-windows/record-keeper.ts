@@ -5,7 +5,7 @@ import { U64_MAX } from '../../domain/u64.ts';
 import type { Observation } from '../../replay/observation.ts';
 import type { CounterValue, VcpuReplay } from '../../replay/vcpu-replay.ts';
 import { AccessNotes } from './access-notes.ts';
-import { BackingNotes } from './backing-notes.ts';
+import { BackingNotes, pointerBehind } from './backing-notes.ts';
 import { ExitTrait, exitTraits } from './exit-traits.ts';
 import { valueAmount } from './growth.ts';
 import { happened } from './guest-window.ts';
@@ -142,13 +142,12 @@ export class RecordKeeper {
     this.interrupts.closing(window, !notWrapped(window, value));
     if (!window.told) return;
     const { counter, notes } = window;
-    const state = this.replay.counterState(counter);
     const switches = this.replay.counterSwitches(counter);
     notes.interruptEnable = switches.interruptEnable;
     notes.overflowBits = switches.overflowBits;
     notes.chained = counter < CYCLE_COUNTER && this.isChained(counter);
     this.accesses.closing(counter, notes);
-    this.backings.closing(counter, state.backing?.pointer ?? 0n, notes);
+    this.backings.closing(counter, pointerBehind(this.replay, counter), notes);
     this.restores.closing(notes);
   }
 

@@ -8,6 +8,7 @@ import { HostPairs } from './host-pairs.ts';
 import { OpenWindow } from './open-window.ts';
 import { OpenWindows } from './open-windows.ts';
 import { RecordKeeper } from './record-keeper.ts';
+import { RunningTimes } from './running-times.ts';
 import { VcpuTotals } from './vcpu-totals.ts';
 import type { Opening } from './window-records.ts';
 
@@ -31,8 +32,7 @@ export class VcpuWindows {
   readonly keeper: RecordKeeper;
   /** Levels the backing event of each counter was created to leave out. */
   private readonly filters = new Map<number, NonNullable<GuestWindow['filter']>>();
-  /** Time running of each backing event at its last read, ns. */
-  readonly running = new Map<bigint, bigint>();
+  readonly running = new RunningTimes();
   /** CPU the thread was on when a window was last told. */
   pcpu = -1;
   /** What KVM does at the next entry can open or close gates (x86 defers reprogramming to it). */
@@ -211,8 +211,7 @@ export class VcpuWindows {
 
   /** Takes over the gates of a window as they are now. */
   gatesOf(window: OpenWindow, state = this.replay.counterGates(window.counter)): void {
-    const { cursor, totals } = this;
-    window.gatesAre(state, totals.sums, cursor.seq, cursor.time);
+    window.gatesAre(state, this.totals.sums, this.cursor);
   }
 
   /** A write that can change what counts, applied here: windows end where the event does. */
@@ -224,7 +223,7 @@ export class VcpuWindows {
     if (reached === 0) return;
     cursor.before();
     this.settle();
-    const before = this.values();
+    const before = this.values((counter) => reached === 'all' || ((reached >>> counter) & 1) === 1);
     cursor.after();
     for (const counter of this.counters) {
       if (reached !== 'all' && ((reached >>> counter) & 1) === 0) continue;
@@ -234,7 +233,7 @@ export class VcpuWindows {
         this.gatesOf(window, state);
         continue;
       }
-      if (window !== undefined) this.close(window, before.get(counter)!);
+      if (window !== undefined) this.close(window, before[counter]!);
       this.keeper.begins(counter, 'control', cursor.chunk, cursor.i, state.counting);
       this.opens(counter);
     }
@@ -252,7 +251,7 @@ export class VcpuWindows {
     const { cursor, replay, open, keeper } = this;
     cursor.before();
     this.settle();
-    const before = this.values();
+    const before = this.values(chosen);
     if (name !== undefined) this.everywhere(name);
     for (const counter of this.counters) {
       if (!chosen(counter)) continue;
@@ -270,7 +269,7 @@ export class VcpuWindows {
         this.gatesOf(window);
         continue;
       }
-      if (window !== undefined) this.close(window, before.get(counter)!);
+      if (window !== undefined) this.close(window, before[counter]!);
       this.opens(counter);
     }
   }
@@ -309,9 +308,13 @@ export class VcpuWindows {
     }
   }
 
-  private values(): Map<number, CounterValue> {
-    const { replay } = this;
-    return new Map(this.open.all.map(({ counter }) => [counter, replay.counterValue(counter)]));
+  /** By counter: the values of the open windows that are chosen, as they are now. */
+  private values(chosen: (counter: number) => boolean): readonly CounterValue[] {
+    const values: CounterValue[] = [];
+    for (const { counter } of this.open.all) {
+      if (chosen(counter)) values[counter] = this.replay.counterValue(counter);
+    }
+    return values;
   }
 
   private opens(counter: number): void {

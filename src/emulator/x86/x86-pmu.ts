@@ -14,9 +14,13 @@ import { readMsr, readPmc } from './x86-read.ts';
 import { Backing, Misc, Slot } from './x86-state.ts';
 import {
   counterView,
+  gateView,
   registerViews,
+  valueView,
   type X86CounterView,
+  type X86GateView,
   type X86RegisterView,
+  type X86ValueView,
 } from './x86-view.ts';
 import { markWritten, writeMsr, writeUnknownMsr } from './x86-write.ts';
 
@@ -269,6 +273,15 @@ export class X86Pmu {
   /** One counter for display; changes nothing. */
   counterView(counter: number): X86CounterView {
     return counterView(this.#core, counter);
+  }
+
+  /** The parts of `counterView` that are asked for often: the value alone, and what keeps it from counting. */
+  valueView(counter: number): X86ValueView {
+    return valueView(this.#core, counter);
+  }
+
+  gateView(counter: number): X86GateView {
+    return gateView(this.#core, counter);
   }
 
   /** The selector with which GP counter i runs, or will at the next entry; −1: it does not, or it is not known. */

@@ -63,6 +63,50 @@ function valueReason(core: X86Core, i: number, span: bigint): UncertaintyReason 
     : UncertaintyReason.countNotRecorded;
 }
 
+/** The value of a counter alone: visible value in [low, low + span] modulo 2^width; span U64_MAX: unknown. */
+export type X86ValueView = Pick<X86CounterView, 'low' | 'span' | 'width'>;
+
+export function valueView(core: X86Core, i: number): X86ValueView {
+  core.visible(i);
+  return { low: core.low, span: core.span, width: core.shape.width(i) };
+}
+
+/** What a counter is programmed for and the gates before it, without its value. */
+export type X86GateView = Pick<
+  X86CounterView,
+  | 'counter'
+  | 'width'
+  | 'event'
+  | 'locallyEnabled'
+  | 'globallyEnabled'
+  | 'denied'
+  | 'pending'
+  | 'hasEvent'
+>;
+
+export function gateView(core: X86Core, i: number): X86GateView {
+  const backing = core.state.backing[i]!;
+  return {
+    counter: i,
+    width: core.shape.width(i),
+    event: eventOf(core, i),
+    locallyEnabled: known(core.local(i)),
+    globallyEnabled: known(core.global(i)),
+    denied: deniedOf(core, i),
+    pending: known(core.registers.counter(Slot.pending, i)),
+    hasEvent: backing === Backing.maybe ? undefined : backing === Backing.live,
+  };
+}
+
+function eventOf(core: X86Core, i: number): number | undefined {
+  return core.eventKnown(i) ? core.eventLow(i) + core.eventHigh(i) * 2 ** 32 : undefined;
+}
+
+function deniedOf(core: X86Core, i: number): boolean | undefined {
+  const allowed = core.allowed(i);
+  return known((allowed === 2 ? 2 : 1 - allowed) as Tri);
+}
+
 /** Builds the view of counter i without changing anything. */
 export function counterView(core: X86Core, i: number): X86CounterView {
   const { state, registers } = core;
@@ -86,7 +130,7 @@ export function counterView(core: X86Core, i: number): X86CounterView {
     width: core.shape.width(i),
     reason: valueReason(core, i, span),
     since: exact ? -1 : state.since[item]!,
-    event: core.eventKnown(i) ? core.eventLow(i) + core.eventHigh(i) * 2 ** 32 : undefined,
+    event: eventOf(core, i),
     selector: programKnown ? core.programLow(i) + core.programHigh(i) * 2 ** 32 : undefined,
     selectorReason,
     selectorSince: programKnown ? -1 : state.since[selectorItem]!,
@@ -94,7 +138,7 @@ export function counterView(core: X86Core, i: number): X86CounterView {
     globallyEnabled: known(core.global(i)),
     interruptEnable: known(core.wantsInterrupt(i)),
     overflowStatus: known(registers.counter(Slot.status, i)),
-    denied: known((core.allowed(i) === 2 ? 2 : 1 - core.allowed(i)) as Tri),
+    denied: deniedOf(core, i),
     softLow: state.soft[i]!,
     softSpan: state.softSpan[i]!,
     pending: known(registers.counter(Slot.pending, i)),

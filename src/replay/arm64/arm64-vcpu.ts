@@ -25,12 +25,21 @@ export class Arm64Vcpu extends Arm64Accesses {
   /** Reset in this recording and not run since: nothing on its thread can be part of a guest access. */
   newborn = false;
   private firstRunOpen = false;
+  /** The counters as numbers, made once per set of them. */
+  private counterList: readonly number[] = [];
+  private listedCounters = 0;
 
   // ---- looking -----------------------------------------------------------------------------------------------------
 
   get counters(): readonly number[] {
     const valid = this.validCounters;
-    return Array.from({ length: 32 }, (_, i) => i).filter((i) => ((valid >>> i) & 1) !== 0);
+    if (valid !== this.listedCounters) {
+      this.listedCounters = valid;
+      this.counterList = Array.from({ length: 32 }, (_, i) => i).filter(
+        (i) => ((valid >>> i) & 1) !== 0,
+      );
+    }
+    return this.counterList;
   }
 
   counterState(counter: number): CounterState {

@@ -2,7 +2,7 @@ import { arm64EventLabel } from '../../arch/arm64-events.ts';
 import { RegisterSpace } from '../../domain/event-kind.ts';
 import type { VcpuFact } from '../../domain/log-facts.ts';
 import { accessResult } from '../../emulator/pmuv3-config.ts';
-import type { CounterView } from '../../emulator/pmuv3-view.ts';
+import type { GateView } from '../../emulator/pmuv3-view.ts';
 import {
   type CounterGates,
   type CounterState,
@@ -20,7 +20,7 @@ const PMCEID = [
   ['PMCEID1_EL0', 7],
 ] as const;
 
-function gatesOf(vcpu: Arm64Vcpu, view: CounterView): string[] {
+function gatesOf(vcpu: Arm64Vcpu, view: GateView): string[] {
   const gates: string[] = [];
   const { perf } = vcpu;
   const i = view.counter;
@@ -30,12 +30,12 @@ function gatesOf(vcpu: Arm64Vcpu, view: CounterView): string[] {
   else if (view.cntEnable === undefined) gates.push('PMCNTEN bit not known');
   if (gates.length > 0) return gates;
   if (view.hasEvent === false) gates.push('no backing event');
-  return [...gates, ...placementGates(perf, i)];
+  return placementGates(perf, i, gates);
 }
 
 /** What counter `i` is programmed for, and its gates. */
 export function counterGates(vcpu: Arm64Vcpu, i: number): CounterGates {
-  const view = vcpu.pmu.counterView(i);
+  const view = vcpu.pmu.gateView(i);
   const gates = gatesOf(vcpu, view);
   const { event, width } = view;
   return { counter: i, event, width, counting: gates.length === 0, gates };

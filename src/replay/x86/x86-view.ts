@@ -3,7 +3,7 @@ import { x86EventLabel } from '../../arch/x86-events.ts';
 import { counterMsr, MsrNumber, x86MsrName } from '../../arch/x86-msrs.ts';
 import type { VcpuFact } from '../../domain/log-facts.ts';
 import { U64_MAX } from '../../domain/u64.ts';
-import type { X86CounterView } from '../../emulator/x86/x86-view.ts';
+import type { X86GateView } from '../../emulator/x86/x86-view.ts';
 import {
   type CounterGates,
   type CounterState,
@@ -17,7 +17,7 @@ import {
 } from '../state-view.ts';
 import type { X86Vcpu } from './x86-vcpu.ts';
 
-function gatesOf(vcpu: X86Vcpu, view: X86CounterView): string[] {
+function gatesOf(vcpu: X86Vcpu, view: X86GateView): string[] {
   const gates: string[] = [];
   const fixed = view.counter >= FIXED_BASE;
   const local = fixed ? 'FIXED_CTR_CTRL' : 'EN';
@@ -29,12 +29,12 @@ function gatesOf(vcpu: X86Vcpu, view: X86CounterView): string[] {
   if (gates.length > 0) return gates;
   if (view.pending === true) gates.push('waits for the next guest entry');
   else if (view.hasEvent === false) gates.push('no backing event');
-  return [...gates, ...placementGates(vcpu.perf, view.counter)];
+  return placementGates(vcpu.perf, view.counter, gates);
 }
 
 /** What counter `i` is programmed for, and its gates. */
 export function counterGates(vcpu: X86Vcpu, i: number): CounterGates {
-  const view = vcpu.pmu.counterView(i);
+  const view = vcpu.pmu.gateView(i);
   const gates = gatesOf(vcpu, view);
   const { event, width } = view;
   return { counter: i, event, width, counting: gates.length === 0, gates };
