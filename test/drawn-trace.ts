@@ -236,6 +236,7 @@ export function draw(text: string): Drawing {
           kind: EventKind.count,
           vcpu: -1,
           tid: -1,
+          pcpu: -1,
           code: names.length - 1,
           value: BigInt(b),
           object: BigInt(c),

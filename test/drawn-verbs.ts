@@ -117,6 +117,7 @@ function stat({ words, names, add }: DrawnLine, source: number): void {
     source,
     vcpu: -1,
     tid: -1,
+    pcpu: -1,
     code: names.length - 1,
     value: BigInt(count),
     object: BigInt(length),

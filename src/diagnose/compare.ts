@@ -1,6 +1,6 @@
 import { samePerfEvent } from '../arch/perf-generic.ts';
 import type { GuestWindow, HostSpan } from './guest-windows/guest-window.ts';
-import { type Amount, exactly, isExact, minus } from './ledger/amount.ts';
+import { type Amount, exactly, isExact, minus, plus } from './ledger/amount.ts';
 import type { RunFacts } from './rules/rule.ts';
 
 /**
@@ -39,6 +39,9 @@ function length({ fromTime, toTime }: HostSpan): number {
   return Number(toTime - fromTime);
 }
 
+/** A count of perf stat is placed by a time somebody typed: records of the trace itself come first. */
+const isPlaced = ({ placed }: HostSpan): boolean => placed !== undefined;
+
 /** The host spans of the window's event that were on hardware all the time, the longest first. */
 function usable(window: GuestWindow, run: RunFacts): HostSpan[] {
   return window.hosts
@@ -49,7 +52,7 @@ function usable(window: GuestWindow, run: RunFacts): HostSpan[] {
         sameEvent(window, span, run) &&
         sameLevels(window, span),
     )
-    .sort((a, b) => length(b) - length(a));
+    .sort((a, b) => Number(isPlaced(a)) - Number(isPlaced(b)) || length(b) - length(a));
 }
 
 /** Both modes − host mode, where both were read while the guest's count stood at the same two values. */
@@ -74,7 +77,9 @@ export function compare(window: GuestWindow, run: RunFacts): Comparison | null {
   ];
   for (const [basis, host] of choices) {
     if (host === undefined) continue;
-    return { basis, host, difference: minus(host.guest, exactly(host.host)) };
+    const difference = minus(host.guest, exactly(host.host));
+    const edges = host.placed?.edges;
+    return { basis, host, difference: edges === undefined ? difference : plus(difference, edges) };
   }
   return null;
 }
@@ -82,6 +87,7 @@ export function compare(window: GuestWindow, run: RunFacts): Comparison | null {
 /** Why a window has no host count to be compared with, for people. */
 export function whyNotCompared(window: GuestWindow, run: RunFacts): string {
   const same = window.hosts.filter((span) => sameEvent(window, span, run));
+  if (window.statUnused !== undefined && same.length === 0) return window.statUnused;
   if (window.hosts.length === 0) return 'no host event was read twice over this span';
   if (same.length === 0) return 'the host events over this span count other events';
   const levels = same.filter((span) => sameLevels(window, span));

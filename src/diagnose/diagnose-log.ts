@@ -9,12 +9,14 @@ import type { GuestWindow, HostSpan } from './guest-windows/guest-window.ts';
 import { guestWindows } from './guest-windows/guest-windows.ts';
 import type { HostEventRecord } from './guest-windows/host-inventory.ts';
 import { type Series, seriesOf } from './guest-windows/series.ts';
-import { holdsZero, isExact } from './ledger/amount.ts';
+import { type Amount, holdsZero, isExact } from './ledger/amount.ts';
+import { isFinding, type Judgement } from './ledger/judgement.ts';
 import { type Ledger, makeLedger } from './ledger/ledger.ts';
 import type { Report, WholeLog } from './rules/overall.ts';
 import type { Compared, RunFacts } from './rules/rule.ts';
 import { OVERALL_RULES, RULES } from './rules/rules.ts';
 import { runFacts } from './run-facts.ts';
+import { withPlacedStat } from './stat-spans.ts';
 import { diagnoseStatistics, type StatisticsDiagnosis } from './statistics/diagnose-statistics.ts';
 import { reportInstants } from './statistics/report-instants.ts';
 import { type StatSide, statSides } from './statistics/samples.ts';
@@ -83,7 +85,7 @@ export function diagnoseWindow(
     return judgement === undefined ? [] : [judgement];
   });
   const lostAt = window.happenings.lost.evidence;
-  const ledger = makeLedger(difference, judgements, { lostAt });
+  const ledger = makeLedger(difference, withPlacedEdges(judgements, host, difference), { lostAt });
   const notCompared = comparison === null ? whyNotCompared(window, run) : '';
   return {
     window,
@@ -95,6 +97,30 @@ export function diagnoseWindow(
     suspectSince: window.records.refusedControl?.seq ?? null,
     impossible,
   };
+}
+
+/**
+ * A placed count of perf stat proves no equality of whole numbers: its edges are where somebody said. And a cause that
+ * makes the whole difference claims what is uncertain at the edges with it, so that no counts are claimed twice.
+ */
+function withPlacedEdges(
+  judgements: readonly Judgement[],
+  host: HostSpan | null,
+  difference: Amount | null,
+): readonly Judgement[] {
+  if (host?.placed === undefined) return judgements;
+  const isEdges = ({ code }: Judgement): boolean => code === 'edge-window';
+  const whole = judgements.some(
+    (judgement) => isFinding(judgement) && !isEdges(judgement) && judgement.amount === difference,
+  );
+  return judgements.map((judgement) => {
+    if (!isFinding(judgement)) return judgement;
+    if (isEdges(judgement)) return whole ? { ...judgement, amount: null } : judgement;
+    if (judgement.grade !== 'proven' || !judgement.integerProof || judgement.amount === null)
+      return judgement;
+    const missing = [...new Set([...judgement.missing, 'host-counts' as const])];
+    return { ...judgement, grade: 'consistent', missing };
+  });
 }
 
 /** Stages whose findings mean that the counter did not count what it should. */
@@ -156,8 +182,9 @@ export function diagnoseLog(
     return { ruleSet: null, windows: [], droppedWindows: 0, overall, reports: told, statistics };
   }
   const { windows: all, dropped, prepared, observed } = guestWindows(log, choices, progress);
-  const windows = all.filter(({ used }) => used);
   const run = runFacts(log, prepared);
+  const used = all.filter((window) => window.used);
+  const windows = withPlacedStat(log, prepared, used, run);
   const series = seriesOf(windows);
   return {
     ruleSet: prepared.ruleSet,

@@ -41,7 +41,7 @@ interface HostInterval {
 const GENERIC_EVENTS = 10;
 
 /** The guest's number of an event of perf's by its name; undefined for one it has none of. */
-function eventByName(name: string, { arch, vendor }: RunFacts): number | undefined {
+export function eventByName(name: string, { arch, vendor }: RunFacts): number | undefined {
   if (arch === 'arm64') return arm64EventByName(name);
   for (let config = 0; config < GENERIC_EVENTS; config++) {
     if (perfHardwareName(config) === name) return eventOfHardware(config, vendor === 'intel');

@@ -55,6 +55,8 @@ export interface RecordingFacts {
   readonly counted?: string;
   /** `mono`, `boot`, `local`, `perf`, … or undefined. */
   readonly clock?: string;
+  /** Of placed `perf stat` counts: the start they were placed by is known to this many ns, half a step of the digits given. */
+  readonly placedWithin?: number;
   /** Of a compressed recording: SHA-256 (hex) and size of what is in it, which it shares with the recording unpacked. */
   readonly contentDigest?: string;
   readonly contentBytes?: number;

@@ -67,6 +67,13 @@ export function parseTime(text: string): TimeSpec {
   return { kind: 'at', ns };
 }
 
+/** Half a step of the last digit of a clock time as it was typed, rounded up, ns: `35.965` is meant to 0.5 ms. */
+export function halfStep(text: string): bigint {
+  const match = /^[+-]?\d+(?:\.(\d+))?(s|ms|us|µs|μs|ns)?:?$/.exec(text);
+  const decimals = UNIT_DECIMALS[match?.[2] ?? 's']! - (match?.[1]?.length ?? 0);
+  return (10n ** BigInt(Math.max(0, decimals)) + 1n) / 2n;
+}
+
 /** Parses a range of times: `a,b`, `a,`, `,b`, `10%-20%`, `@a-@b`, `@a-b` (as evidence is printed) or `@a`. */
 export function parseTimeRange(text: string): TimeRangeSpec {
   const parts = splitRange(text);

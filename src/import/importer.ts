@@ -108,6 +108,8 @@ export interface ImportContext {
   findDigest(digest: string): number | undefined;
   /** perf stat: when it was started, in ns on the clock of the log; undefined if nobody said. */
   readonly statStart: bigint | undefined;
+  /** How far off that can be, ns; undefined: not at all. */
+  readonly statStartWithin?: number | undefined;
   /** Takes the events. */
   readonly out: EventWriter;
   /** The mapping table, the user's own entries included. */

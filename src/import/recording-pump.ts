@@ -310,6 +310,7 @@ export class RecordingPump {
       furtherSource: (name) => sink.beginSource(name),
       findDigest: (digest) => sink.findDigest(digest),
       statStart: input.statStart,
+      statStartWithin: input.statStartWithin,
       out: this.writer,
       rules,
       nameId: (text) => sink.nameId(text),

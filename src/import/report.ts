@@ -15,6 +15,8 @@ export interface RecordingInput {
   readonly stream?: Bytes;
   /** perf stat: when it was started, in ns on the clock of the log. */
   readonly statStart?: bigint;
+  /** How far off `statStart` can be, ns (default 0). */
+  readonly statStartWithin?: number;
 }
 
 /** Choices for one import run. */

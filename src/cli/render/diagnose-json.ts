@@ -51,6 +51,7 @@ function windowJson(
             toTime: host.toTime,
             guest: host.guest,
             modesFrom: host.modesFrom,
+            placed: host.placed ?? null,
           },
     host: host === null ? null : host.host,
     ...ledgerJson(ledger),

@@ -48,9 +48,7 @@ Examples:
           const all = diffLog(log, eventProgress(shell, 'comparing', log.eventCount));
           const result = wanted === undefined ? all : onlyEvents(all, wanted);
           shell.progress(undefined);
-          const compared = result.totals.filter(({ difference }) => difference !== null);
-          if (compared.some(({ difference }) => difference !== 0n)) shell.exitCode = EXIT.differs;
-          else if (compared.length === 0) shell.exitCode = EXIT.inconclusive;
+          shell.exitCode = exitCodeOf(result);
           if (options.json) {
             printJson(shell, withConflicts(diffJson(result), conflicts));
             return;
@@ -68,6 +66,20 @@ Examples:
       ),
     );
   addRecordingOptions(command);
+}
+
+/** Intervals that surely differ count as windows do; those whose bounds hold 0 leave it open. */
+function exitCodeOf({ totals, intervals }: DiffResult): number {
+  const windows = totals.filter(({ difference }) => difference !== null);
+  const compared = intervals.filter(({ differenceLow }) => differenceLow !== null);
+  const apart = compared.some(
+    ({ differenceLow, differenceHigh }) => differenceLow! > 0n || differenceHigh! < 0n,
+  );
+  if (apart || windows.some(({ difference }) => difference !== 0n)) return EXIT.differs;
+  const same = compared.some(
+    ({ differenceLow, differenceHigh }) => differenceLow === 0n && differenceHigh === 0n,
+  );
+  return windows.length > 0 || same ? EXIT.ok : EXIT.inconclusive;
 }
 
 /** The comparison of these events; host events stay, since what they count is not always known. */

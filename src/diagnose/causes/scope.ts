@@ -74,7 +74,7 @@ export const SCOPE_CAUSES = {
     group: 'scope',
     title: 'counts lost or gained at the guest boundary',
     definition:
-      'Counters are switched at a point that is not exactly the boundary of the guest (nVHE, the fast path of the mediated vPMU, skid): a few events leak at each entry.',
+      'Counters are switched at a point that is not exactly the boundary of the guest (nVHE, the fast path of the mediated vPMU, skid): a few events leak at each entry. A host perf stat placed by a start somebody typed has edges that are no sharper than that time.',
     direction: 'either',
     size: 'tens of cycles an entry',
     scalesWith: 'entries',

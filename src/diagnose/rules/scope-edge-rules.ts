@@ -1,8 +1,9 @@
-import type { ReadInterval } from '../guest-windows/guest-window.ts';
+import type { HostSpan, PlacedStat, ReadInterval } from '../guest-windows/guest-window.ts';
 import type { Amount } from '../ledger/amount.ts';
-import { exactly, holdsZero, magnitude } from '../ledger/amount.ts';
+import { exactly, holdsZero, isExact, magnitude } from '../ledger/amount.ts';
+import type { Judgement } from '../ledger/judgement.ts';
 import { countedByKvm, cutByWidth } from './facts.ts';
-import { type Compared, excluded, finding, type Rule, undecided } from './rule.ts';
+import { type Compared, duration, excluded, finding, type Rule, undecided } from './rule.ts';
 
 /** A boundary loses or gains at most this many events. */
 const MOST_PER_ENTRY = 200;
@@ -16,6 +17,27 @@ function againstNobody({ host }: Compared, events: bigint): Amount | null {
   return host === null ? exactly(events) : null;
 }
 
+/** A placed count of perf stat begins and ends somewhere near the times it has, and may reach beyond the window. */
+function placedEdges({ fromSeq, toSeq }: HostSpan, placed: PlacedStat): Judgement {
+  const { withinNs, edgeNs, outsideNs, edges, ownThread } = placed;
+  const parts = [
+    ...(edgeNs > 0
+      ? [`its start is known to ±${duration(withinNs)}: ${duration(edgeNs)} of counted time`]
+      : []),
+    ...(outsideNs > 0 ? [`it holds ${duration(outsideNs)} outside of the window`] : []),
+    ...(ownThread
+      ? []
+      : ['whose threads it counted is not recorded (with -a those of other VMs too)']),
+  ];
+  return finding(
+    'edge-window',
+    'consistent',
+    `The host's count is of perf stat placed on the trace's clock: ${parts.join(', and ')}.`,
+    [fromSeq, toSeq],
+    { amount: edges, missing: ['host-counts'] },
+  );
+}
+
 /** Events lost or gained at the boundary of the guest. */
 const edgeWindow: Rule = {
   code: 'edge-window',
@@ -23,6 +45,11 @@ const edgeWindow: Rule = {
     const { basis, host, difference, window } = compared;
     if (difference === null || host === null || (basis !== 'G' && basis !== 'GH-H'))
       return undefined;
+    const { placed } = host;
+    const same = isExact(difference) && holdsZero(difference);
+    if (placed !== undefined && (!isExact(placed.edges) || !(placed.ownThread || same))) {
+      return placedEdges(host, placed);
+    }
     if (holdsZero(difference)) return excluded('edge-window', 'the counts do not differ');
     if (window.gates.some(({ guestNs }) => guestNs > 0)) {
       return excluded('edge-window', 'it was closed for a part of the window');

@@ -54,6 +54,7 @@ export function formatHeader(header: Header): string {
       commandLine: facts.commandLine,
       counted: facts.counted,
       clock: facts.clock,
+      placedWithin: facts.placedWithin,
       timeResolution: facts.timeResolution,
       digest,
       bytes,
@@ -188,6 +189,8 @@ function parseRecording(at: Members): HeaderRecording {
     const text = at.optionalText(key);
     if (text !== undefined) facts[key] = text;
   }
+  const placedWithin = at.optionalWhole('placedWithin', Number.MAX_SAFE_INTEGER);
+  if (placedWithin !== undefined) facts.placedWithin = placedWithin;
   if (at.has('arch')) facts.arch = at.oneOf('arch', ['arm64', 'x86'] as const);
   const notices = at.optionalList('notices', 'notice', parseNotice);
   at.finish();

@@ -77,8 +77,9 @@ export class StatRecords {
   }
 
   facts(): Partial<RecordingFacts> {
-    const relative = this.written > 0 && this.context.statStart === undefined;
-    return relative ? { clock: RELATIVE_CLOCK } : {};
+    if (this.written === 0) return {};
+    const { statStart, statStartWithin = 0 } = this.context;
+    return statStart === undefined ? { clock: RELATIVE_CLOCK } : { placedWithin: statStartWithin };
   }
 
   private stat(p: number): void {

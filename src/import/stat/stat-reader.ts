@@ -65,7 +65,10 @@ abstract class StatReader implements RecordingReader {
       timeResolution: 1,
       ...(this.counted === undefined ? {} : { counted: this.counted }),
     };
-    return this.context.statStart === undefined ? { ...facts, clock: RELATIVE_CLOCK } : facts;
+    const { statStart, statStartWithin = 0 } = this.context;
+    return statStart === undefined
+      ? { ...facts, clock: RELATIVE_CLOCK }
+      : { ...facts, placedWithin: statStartWithin };
   }
 
   notices(): readonly ImportNotice[] {

@@ -115,6 +115,24 @@ describe('vpmu diff', () => {
     }
   });
 
+  it('takes an interval of perf stat that surely differs for a difference: exit 1', async () => {
+    const { code, stdout } = await vpmu([
+      'diff',
+      '--json',
+      'traces/X9b-event-filter/perf.data.zst',
+      'host:traces/X9b-event-filter/host-perf-stat.json',
+      '--stat-start',
+      '35.965',
+    ]);
+    const { totals, intervals } = json(stdout) as {
+      totals: { difference: string | null }[];
+      intervals: { difference: { low: string; high: string } | null }[];
+    };
+    expect(totals.map(({ difference }) => difference)).toEqual([null, null, null]);
+    expect(intervals.at(-1)?.difference).toEqual({ low: '-10016903', high: '-10016903' });
+    expect(code).toBe(1);
+  });
+
   it('says when nothing can be compared: exit 4', async () => {
     const { code } = await vpmu(['diff', 'traces/S5-bare/host-perf-stat.json']);
     expect(code).toBe(4);
