@@ -96,7 +96,7 @@ const NOTES = [
   'Every verb takes a log (*.vpmu), or recordings, which are first imported into a cache beside them. A time is 616.793612498 (seconds), 1500ms, +20us from the start, 50%, start, end or @SEQ.',
   'Exit codes: 0 done, nothing differs · 1 differences found · 2 wrong usage · 3 unreadable or damaged input · 4 inconclusive',
 ];
-const EXAMPLES = `Try it on a recording that comes with vpmu (its guest counted nothing twice):
+const EXAMPLES = `Try it on a recording that comes with vpmu (its guest's perf stat read 0 twice):
   vpmu info     traces/S3-lean/trace-raw.txt.zst
   vpmu replay   traces/S3-lean/trace-raw.txt.zst --at 21.965
   vpmu check    traces/S3-lean/trace-raw.txt.zst

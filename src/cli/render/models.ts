@@ -1,6 +1,7 @@
 import type { ReservedRuleSet, RuleDifference, RuleSetInfo, RuleValue } from '../../index.ts';
 import type { Shell } from '../shell.ts';
-import { type Column, renderTable, wrapText } from './table.ts';
+import { printTable } from './print-table.ts';
+import { wrapText } from './table.ts';
 import { plural } from './text.ts';
 
 const TEXT_WIDTH = 100;
@@ -25,7 +26,7 @@ export function printModels(
 export function printModel(shell: Shell, info: NamedInfo, rules: readonly RuleValue[]): void {
   printHead(shell, info);
   shell.print();
-  table(
+  printTable(
     shell,
     [{ title: 'rule', wrapTo: 30 }, { title: 'value', wrapTo: 16 }, { title: 'semantics' }],
     rules.map(({ meaning, value, source }) => [meaning, value, source]),
@@ -44,7 +45,7 @@ export function printDifferences(
     return;
   }
   shell.print(`${a} and ${b} differ in ${plural(differences.length, 'rule')}:`);
-  table(
+  printTable(
     shell,
     [
       { title: 'rule', wrapTo: 20 },
@@ -72,17 +73,4 @@ function indented(shell: Shell, text: string, dim = false): void {
   for (const line of wrapText(text, Math.min(shell.width - 4, TEXT_WIDTH))) {
     shell.print(`    ${dim ? shell.style('dim', line) : line}`);
   }
-}
-
-function table(
-  shell: Shell,
-  columns: readonly Column[],
-  rows: readonly (readonly string[])[],
-): void {
-  const lines = renderTable(columns, rows, {
-    width: shell.width,
-    indent: 2,
-    heading: (line) => shell.style('dim', line),
-  });
-  for (const line of lines) shell.print(line);
 }

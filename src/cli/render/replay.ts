@@ -10,9 +10,10 @@ import {
 } from '../../index.ts';
 import type { Shell } from '../shell.ts';
 import type { Json } from './event-json.ts';
+import { printTable } from './print-table.ts';
 import { reasonText } from './reasons.ts';
 import { registerMeaning } from './registers.ts';
-import { type Column, renderTable } from './table.ts';
+import type { Column } from './table.ts';
 
 /** Counts from here on are easier to read in hex: they are bit patterns (a reset value, minus a period) more often than counts. */
 const HEX_FROM = 1n << 40n;
@@ -56,22 +57,9 @@ function printVcpu(
   }
   if (vcpu.pcpu >= 0) parts.push(`pCPU ${vcpu.pcpu}`);
   shell.print(shell.style('heading', parts.join(' · ')));
-  table(shell, COUNTER_COLUMNS, [...vcpu.counters].sort(cyclesFirst).map(counterRow));
+  printTable(shell, COUNTER_COLUMNS, [...vcpu.counters].sort(cyclesFirst).map(counterRow));
   shell.print();
-  table(shell, REGISTER_COLUMNS, vcpu.registers.map(registerRow));
-}
-
-function table(
-  shell: Shell,
-  columns: readonly Column[],
-  rows: readonly (readonly string[])[],
-): void {
-  const lines = renderTable(columns, rows, {
-    width: shell.width,
-    indent: 2,
-    heading: (line) => shell.style('dim', line),
-  });
-  for (const line of lines) shell.print(line);
+  printTable(shell, REGISTER_COLUMNS, vcpu.registers.map(registerRow));
 }
 
 const COUNTER_COLUMNS: readonly Column[] = [

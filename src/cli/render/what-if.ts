@@ -13,8 +13,9 @@ import {
 import type { Shell } from '../shell.ts';
 import type { Json } from './event-json.ts';
 import { registerName } from './event-text.ts';
+import { printTable } from './print-table.ts';
 import { number } from './replay.ts';
-import { type Column, renderTable, wrapText } from './table.ts';
+import { wrapText } from './table.ts';
 import { formatDuration, plural } from './text.ts';
 
 const TEXT_WIDTH = 100;
@@ -59,22 +60,11 @@ function paragraph(shell: Shell, text: string): void {
   for (const line of wrapText(text, Math.min(shell.width, TEXT_WIDTH))) shell.print(line);
 }
 
-function table(
-  shell: Shell,
-  columns: readonly Column[],
-  rows: readonly (readonly string[])[],
-): void {
-  const heading = (line: string): string => shell.style('dim', line);
-  for (const line of renderTable(columns, rows, { width: shell.width, indent: 2, heading })) {
-    shell.print(line);
-  }
-}
-
 function printVcpu(shell: Shell, result: WhatIfResult, vcpu: WhatIfVcpu): void {
   shell.print();
   const when = result.seq === 0 ? 'before the first event' : `@${result.seq}`;
   shell.print(shell.style('heading', `vcpu${vcpu.slot} at ${formatTime(result.time)} (${when})`));
-  table(
+  printTable(
     shell,
     [
       { title: 'counter', align: 'right' },
@@ -87,7 +77,7 @@ function printVcpu(shell: Shell, result: WhatIfResult, vcpu: WhatIfVcpu): void {
     [...vcpu.counters].sort(cyclesFirst).flatMap((counter) => counterRows(counter)),
   );
   shell.print();
-  table(
+  printTable(
     shell,
     [
       { title: 'asked of perf by' },
@@ -170,7 +160,7 @@ function printCosts(shell: Shell, { recorded }: WhatIfResult, costs: readonly Ac
   const time = (ns: number): string => formatDuration(BigInt(ns));
   shell.print();
   shell.print(`  Cost of a guest access, exit to entry, as recorded under ${recorded.name}:`);
-  table(
+  printTable(
     shell,
     [
       { title: 'KVM then', wrapTo: 16 },
@@ -192,7 +182,7 @@ function printCosts(shell: Shell, { recorded }: WhatIfResult, costs: readonly Ac
 function printComparisons(shell: Shell, { ruleSets, comparisons }: WhatIfResult): void {
   shell.print();
   shell.print(`Answers to the guest, against ${ruleSets[0]}:`);
-  table(
+  printTable(
     shell,
     [
       { title: 'rule set' },

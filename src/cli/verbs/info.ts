@@ -15,7 +15,8 @@ import { timeSpan } from '../ranges.ts';
 import { conflictJson } from '../render/conflicts.ts';
 import { printJson } from '../render/json.ts';
 import { noticeJson, noticeLines } from '../render/notices.ts';
-import { type Column, renderTable } from '../render/table.ts';
+import { printTable } from '../render/print-table.ts';
+import type { Column } from '../render/table.ts';
 import { formatBytes, formatDuration, plural, printable } from '../render/text.ts';
 import { withLog } from '../resolve-log.ts';
 import type { Shell } from '../shell.ts';
@@ -144,7 +145,7 @@ function printInfo(
     );
   }
   section(shell, 'recordings');
-  table(shell, RECORDING_COLUMNS, log.imports().map(recordingRow));
+  printTable(shell, RECORDING_COLUMNS, log.imports().map(recordingRow));
   for (const row of log.imports()) printFacts(shell, row);
   if (conflicts.length > 0) {
     section(shell, 'recordings that do not belong in one log');
@@ -157,7 +158,7 @@ function printInfo(
   if (info.vcpus.length === 0)
     shell.print('  none known: no record tells which thread runs a vCPU');
   else {
-    table(
+    printTable(
       shell,
       [
         { title: 'vcpu', align: 'right' },
@@ -178,7 +179,7 @@ function printInfo(
     );
   }
   section(shell, 'events by kind');
-  table(
+  printTable(
     shell,
     [
       { title: 'events', align: 'right' },
@@ -195,7 +196,7 @@ function printInfo(
   );
   if (info.unmapped.length > 0) {
     section(shell, 'not mapped: kept by name, not replayed');
-    table(
+    printTable(
       shell,
       [{ title: 'events', align: 'right' }, { title: 'record' }],
       info.unmapped.map(({ name, events }) => [grouped(events), printable(name)]),
@@ -246,18 +247,4 @@ function printFacts(shell: Shell, row: ImportRow): void {
 function section(shell: Shell, title: string): void {
   shell.print();
   shell.print(shell.style('heading', title));
-}
-
-function table(
-  shell: Shell,
-  columns: readonly Column[],
-  rows: readonly (readonly string[])[],
-): void {
-  for (const line of renderTable(columns, rows, {
-    width: shell.width,
-    indent: 2,
-    heading: (text) => shell.style('dim', text),
-  })) {
-    shell.print(line);
-  }
 }
