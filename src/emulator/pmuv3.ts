@@ -1,16 +1,16 @@
-import { Pmcr, Userenr } from '../arch/arm64-bits.ts';
+import { Pmcr } from '../arch/arm64-bits.ts';
 import { PmuRegister } from '../arch/arm64-registers.ts';
 import type { Arm64RuleSet } from '../arch/arm64-rules.ts';
 import { RegisterSpace } from '../domain/event-kind.ts';
-import { U64_MAX } from '../domain/u64.ts';
 import type { Access } from './access-rules.ts';
 import type { EventFilterRange } from './event-filter.ts';
 import { adoptCreation, adoptRead } from './evidence.ts';
+import { forgetAll, forgetRegister } from './forget.ts';
 import { guestRead } from './guest-read.ts';
 import { guestWrite, low32, writeUnknownValue } from './guest-write.ts';
 import type { BackingAttr, HostPerf } from './host-perf.ts';
 import { type AccessResult, clearAccessResult, type Pmuv3Config } from './pmuv3-config.ts';
-import { Pmuv3Core, SELECTOR } from './pmuv3-core.ts';
+import { Pmuv3Core } from './pmuv3-core.ts';
 import { dispatch, indexOf, PART_MASK, Part, registerOf } from './pmuv3-dispatch.ts';
 import { LEVEL_UNKNOWN, Misc, Slot } from './pmuv3-state.ts';
 import {
@@ -49,7 +49,7 @@ export class Pmuv3 {
   constructor(config: Pmuv3Config, rules: Arm64RuleSet, perf: HostPerf) {
     this.#core = new Pmuv3Core(config, rules, perf);
     this.#core.state.misc[Misc.hasRun] = 1;
-    this.#forgetAll(UncertaintyReason.initialState);
+    forgetAll(this.#core, UncertaintyReason.initialState);
   }
 
   /** Sequence number of the event being applied; the caller sets it before each call. It becomes `since`. */
@@ -285,80 +285,20 @@ export class Pmuv3 {
   /** Nothing is known of the vCPU but its configuration (and that it has run). */
   unknownState(): void {
     this.#core.state.misc[Misc.hasRun] = 1;
-    this.#forgetAll(UncertaintyReason.initialState);
+    forgetAll(this.#core, UncertaintyReason.initialState);
     this.#core.eachValid((i) => this.#core.perf.doubt(i));
   }
 
   /** Records were lost: nothing is known any more but the configuration. */
   forget(): void {
-    this.#forgetAll(UncertaintyReason.recordsLost);
+    forgetAll(this.#core, UncertaintyReason.recordsLost);
     this.#core.eachValid((i) => this.#core.perf.doubt(i));
-  }
-
-  #forgetAll(reason: UncertaintyReason): void {
-    const { bank, registers, state } = this.#core;
-    const valid = this.#core.setMask();
-    const lc = this.#core.fixedLc();
-    registers.set(Slot.pmcr, lc, this.#storedPmcr() & ~lc, reason);
-    registers.set(Slot.selr, 0, SELECTOR, reason);
-    registers.set(Slot.userenr, 0, Userenr.mask, reason);
-    registers.set(Slot.cnten, 0, valid, reason);
-    registers.set(Slot.inten, 0, valid, reason);
-    registers.set(Slot.ovs, 0, valid, reason);
-    this.#core.eachValid((i) => bank.forget(i, reason));
-    state.misc[Misc.irqLevel] = LEVEL_UNKNOWN;
-    state.misc[Misc.irqPending] = 0;
-  }
-
-  /** Bits that PMCR can hold: C and P stay as they were stored until the first run looks at them. */
-  #storedPmcr(): number {
-    const { pmcrStored, rules, state } = this.#core;
-    return state.misc[Misc.hasRun] === 0 ? rules.pmcrWritable : pmcrStored;
   }
 
   /** Makes one register (or counter, or event type) unknown, for instance because the VMM may have set it. */
   forgetRegister(code: number, space: RegisterSpace, reason: UncertaintyReason): void {
-    const { bank, registers } = this.#core;
     const entry = dispatch(code, space);
-    const register = registerOf(entry);
-    const target = this.#core.targetIndex(register, indexOf(entry));
-    const valid = this.#core.setMask();
-    switch (register) {
-      case PmuRegister.pmcr: {
-        const lc = this.#core.fixedLc();
-        registers.set(Slot.pmcr, lc, this.#storedPmcr() & ~lc, reason);
-        break;
-      }
-      case PmuRegister.selr:
-        registers.set(Slot.selr, 0, SELECTOR, reason);
-        break;
-      case PmuRegister.userenr:
-        registers.set(Slot.userenr, 0, Userenr.mask, reason);
-        break;
-      case PmuRegister.cntenset:
-      case PmuRegister.cntenclr:
-        registers.set(Slot.cnten, 0, valid, reason);
-        break;
-      case PmuRegister.intenset:
-      case PmuRegister.intenclr:
-        registers.set(Slot.inten, 0, valid, reason);
-        break;
-      case PmuRegister.ovsset:
-      case PmuRegister.ovsclr:
-        registers.set(Slot.ovs, 0, valid, reason);
-        break;
-      case PmuRegister.evcntr:
-      case PmuRegister.ccntr:
-      case PmuRegister.xevcntr:
-        if (target >= 0) bank.setBase(target, 0n, U64_MAX, reason);
-        break;
-      case PmuRegister.evtyper:
-      case PmuRegister.ccfiltr:
-      case PmuRegister.xevtyper:
-        if (target >= 0) bank.storeType(target, 0, bank.typeBits, reason);
-        break;
-      default:
-    }
+    forgetRegister(this.#core, registerOf(entry), indexOf(entry), reason);
   }
 
   // ---- looking -------------------------------------------------------------------------------------------------
