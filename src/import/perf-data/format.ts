@@ -27,6 +27,31 @@ export const RecordType = {
   compressed2: 83,
 } as const;
 
+/** Last record types known when this was written: of the kernel (CALLCHAIN_DEFERRED), of perf (SCHEDSTAT_DOMAIN). */
+const LAST_KERNEL = 22;
+const LAST_TOOL = 86;
+
+/** Whether some version of the kernel or perf writes records of this type. */
+export function isKnownRecord(type: number): boolean {
+  return type > 0 && type <= LAST_TOOL && (type <= LAST_KERNEL || type >= RecordType.firstOfTool);
+}
+
+/** Whether a record of the kernel changes something; the others only carry the time on. */
+export function changesSomething(type: number): boolean {
+  switch (type) {
+    case RecordType.sample:
+    case RecordType.comm:
+    case RecordType.fork:
+    case RecordType.lost:
+    case RecordType.lostSamples:
+    case RecordType.throttle:
+    case RecordType.unthrottle:
+      return true;
+    default:
+      return false;
+  }
+}
+
 /** Size of a record header: u32 type, u16 misc, u16 size (header included). */
 export const RECORD_HEADER = 8;
 /** Longest record: its size is a u16. */

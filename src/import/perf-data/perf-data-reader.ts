@@ -8,7 +8,7 @@ import { compressed2, compressed2Parts, Decompression } from './compressed.ts';
 import { Counts } from './counts.ts';
 import { Description } from './description.ts';
 import { type FileHeader, readFileHeader } from './file-header.ts';
-import { RECORD_HEADER, RecordType } from './format.ts';
+import { changesSomething, isKnownRecord, RECORD_HEADER, RecordType } from './format.ts';
 import { isWrongSize } from './record-sizes.ts';
 import { RecordTaker } from './record-taker.ts';
 import { StatRecords } from './stat-records.ts';
@@ -20,10 +20,6 @@ const STEP_BYTES = 256 * 1024;
 const STEP_RECORDS = 4096;
 /** Both halves of a time that is none, or later than all. */
 const ALL = -1;
-/** Record types known when this was written: of the kernel (CALLCHAIN_DEFERRED), of perf (SCHEDSTAT_DOMAIN). */
-const LAST_KERNEL = 22;
-const LAST_TOOL = 86;
-
 /** Something in the records that cannot be got past. */
 interface Damage {
   readonly what: string;
@@ -263,7 +259,7 @@ export class PerfDataReader implements RecordingFileReader {
     }
     this.records++;
     this.endsInRound = false;
-    if (type === 0 || type > LAST_TOOL || (type > LAST_KERNEL && type < RecordType.firstOfTool)) {
+    if (!isKnownRecord(type)) {
       const text = 'records of unknown types, passed over';
       this.book.add('warning', 'unknown-record', text, this.place(address));
       return size;
@@ -295,7 +291,7 @@ export class PerfDataReader implements RecordingFileReader {
           this.maxHigh = high;
           this.maxLow = low;
         }
-        if (isTaken(type)) this.queue.push(low, high, address);
+        if (changesSomething(type)) this.queue.push(low, high, address);
         return;
       }
     }
@@ -403,21 +399,5 @@ export class PerfDataReader implements RecordingFileReader {
     }
     taker.events.report();
     this.state = 'over';
-  }
-}
-
-/** Records that change something; the others only carry the time on. */
-function isTaken(type: number): boolean {
-  switch (type) {
-    case RecordType.sample:
-    case RecordType.comm:
-    case RecordType.fork:
-    case RecordType.lost:
-    case RecordType.lostSamples:
-    case RecordType.throttle:
-    case RecordType.unthrottle:
-      return true;
-    default:
-      return false;
   }
 }
